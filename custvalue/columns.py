@@ -1,0 +1,80 @@
+"""Canonical column names and the contract of each table: which columns, which kind, which unit.
+
+Names are fixed inside the package; foreign names are renamed once, when a table is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CUSTOMER_COLUMNS", "ORDER_COLUMNS", "SCORECARD_COLUMNS", "Column"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of an input table: its canonical name and its kind (``id``, ``date``, ``number`` or ``text``)."""
+
+    name: str
+    kind: str
+
+
+#: Columns of the order file that have a meaning; any other column is kept as an attribute of the row.
+ORDER_COLUMNS = (
+    Column("customer_id", "id"),
+    Column("order_date", "date"),
+    Column("amount", "number"),
+    Column("quantity", "number"),
+    Column("unit_price", "number"),
+    Column("order_id", "id"),
+    Column("margin", "number"),
+    Column("cost", "number"),
+    Column("category", "text"),
+    Column("product", "text"),
+    Column("channel", "text"),
+    Column("region", "text"),
+)
+
+#: Columns of the customer table, in order; see :func:`custvalue.customers.customer_table`.
+CUSTOMER_COLUMNS = (
+    "customer_id",
+    "first_order",
+    "last_order",
+    "n_orders",
+    "n_repeats",
+    "days_since_last",
+    "tenure_days",
+    "sales",
+    "margin",
+    "mean_order_value",
+    "mean_gap_days",
+    "sd_gap_days",
+    "main_category",
+    "n_categories",
+    "returns",
+    "n_returns",
+    "sales_12m",
+    "sales_prior_12m",
+    "margin_12m",
+    "n_orders_12m",
+    "repeat_sales",
+)
+
+#: Columns of the scorecard, in order; each code column is followed by its ``_label`` in the written file.
+SCORECARD_COLUMNS = (
+    "customer_id",
+    "first_order",
+    "last_order",
+    "n_orders",
+    "days_since_last",
+    "sales",
+    "margin",
+    "segment",
+    "quadrant",
+    "value_class",
+    "tier",
+    "stage",
+    "p_alive",
+    "expected_orders_12m",
+    "clv_12m",
+    "action",
+)

@@ -1,0 +1,137 @@
+"""Words for codes: labels, column headings and sentences in English and Chinese, read from ``locale/*.toml``.
+
+Every other module works with neutral codes and calls this one when something is shown.
+"""
+
+from __future__ import annotations
+
+import string
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+__all__ = ["LANGUAGES", "catalogue", "describe", "heading", "label", "labels", "text", "unit_of"]
+
+LANGUAGES = ("en", "zh")
+
+
+@cache
+def catalogue(name: str) -> Mapping[str, Any]:
+    """The content of ``locale/<name>.toml`` as nested mappings.
+
+    >>> catalogue("labels")["tier"]["gold"]["en"]
+    'Gold'
+    """
+    return tomllib.loads(resources.files("custvalue.locale").joinpath(f"{name}.toml").read_text("utf-8"))
+
+
+def label(kind: str, code: str, language: str = "en") -> str:
+    """The word for one code of a kind (``tier``, ``stage``, ``segment``, ...).
+
+    >>> label("stage", "decline", "zh")
+    '衰退期'
+    """
+    return catalogue("labels")[kind][code][language]
+
+
+def labels(kind: str, language: str = "en") -> dict[str, str]:
+    """All codes of a kind with their words, in the order of the catalogue.
+
+    >>> list(labels("tier"))
+    ['platinum', 'gold', 'iron', 'lead']
+    """
+    return {code: words[language] for code, words in catalogue("labels")[kind].items()}
+
+
+def heading(column: str, language: str = "en", currency: str = "") -> str:
+    """The heading of a column, with the currency where it holds money.
+
+    Columns the catalogue does not know (a user's own attributes) keep their name.
+
+    >>> heading("sales", "en", currency="CNY")
+    'Sales (CNY)'
+    >>> heading("shoe_size")
+    'shoe_size'
+    """
+    entry = catalogue("columns").get(column)
+    if entry is None:
+        return column
+    suffix = f" ({currency})" if currency and entry["unit"] == "money" else ""
+    return entry[language] + suffix
+
+
+def describe(column: str, language: str = "en") -> str:
+    """What a column means, in one sentence; empty for a column the catalogue does not know.
+
+    >>> describe("days_since_last").startswith("Days")
+    True
+    """
+    return catalogue("columns").get(column, {}).get("help", {}).get(language, "")
+
+
+def unit_of(column: str) -> str:
+    """The unit of a column: ``money``, ``count``, ``share``, ``days``, ``number``, ``date`` or ``text``.
+
+    >>> unit_of("p_alive")
+    'share'
+    """
+    return catalogue("columns").get(column, {}).get("unit", "")
+
+
+def text(key: str, language: str = "en", **values: Any) -> str:
+    """A sentence of the catalogue with its values put in.
+
+    ``key`` is ``file.entry``. A template may give a value a unit: ``{share:percent}``, ``{sales:money}``,
+    ``{n:count}``, ``{x:number}``, ``{day:date}``.
+
+    >>> text("pages.language_name", "zh")
+    '中文'
+    """
+    file, entry = key.split(".", 1)
+    return _FORMATTER.vformat(catalogue(file)[entry][language], (), values)
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _money(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.2f}"
+
+
+_UNITS = {
+    "percent": _percent,
+    "share": _percent,
+    "money": _money,
+    "count": lambda value: f"{value:,.0f}",
+    "days": lambda value: f"{value:,.0f}",
+    "number": lambda value: f"{value:,.2f}",
+    "date": lambda value: value.strftime("%Y-%m-%d"),
+}
+
+
+class _Formatter(string.Formatter):
+    """Format strings whose format spec may be a unit; a value is only ever put in as text."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec not in _UNITS:
+            return super().format_field(value, format_spec)
+        missing = value is None or value != value
+        return "–" if missing else _UNITS[format_spec](value)
+
+    def get_field(self, field_name: str, args: Any, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
+        return kwargs[field_name], field_name
+
+
+_FORMATTER = _Formatter()
+
+
+def format_value(value: Any, unit: str) -> str:
+    """One value as text in its unit; a missing one is a dash.
+
+    >>> format_value(1234.5, "money"), format_value(0.123, "share"), format_value(None, "count")
+    ('1,234', '12.3 %', '–')
+    """
+    return _FORMATTER.format_field(value, unit if unit in _UNITS else "")
