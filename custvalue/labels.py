@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-__all__ = ["LANGUAGES", "catalogue", "describe", "heading", "label", "labels", "text", "unit_of"]
+__all__ = ["LANGUAGES", "catalogue", "describe", "format_value", "heading", "label", "labels", "text", "unit_of"]
 
 LANGUAGES = ("en", "zh")
 
@@ -80,11 +80,11 @@ def unit_of(column: str) -> str:
     return catalogue("columns").get(column, {}).get("unit", "")
 
 
-def text(key: str, language: str = "en", **values: Any) -> str:
+def text(key: str, language: str = "en", /, **values: Any) -> str:
     """A sentence of the catalogue with its values put in.
 
     ``key`` is ``file.entry``. A template may give a value a unit: ``{share:percent}``, ``{sales:money}``,
-    ``{n:count}``, ``{x:number}``, ``{day:date}``.
+    ``{n:count}``, ``{x:number}``, ``{x:change}``, ``{day:date}``.
 
     >>> text("pages.language_name", "zh")
     '中文'
@@ -104,6 +104,7 @@ def _money(value: float) -> str:
 _UNITS = {
     "percent": _percent,
     "share": _percent,
+    "change": lambda value: f"{100 * value:+.1f} %",
     "money": _money,
     "count": lambda value: f"{value:,.0f}",
     "days": lambda value: f"{value:,.0f}",

@@ -1,0 +1,183 @@
+"""The command line: ``custvalue report``, ``check`` and ``sample``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from custvalue.errors import CustvalueError
+from custvalue.labels import LANGUAGES, text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from custvalue.transactions import Orders
+
+__all__ = ["main"]
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_LOG = "custvalue-error.log"
+_INTERRUPTED = 130
+
+
+def _both(key: str) -> str:
+    """A help text in every language, one after the other."""
+    return "\n\n".join(text(f"pages.{key}", language) for language in LANGUAGES)
+
+
+def _option_help(key: str) -> str:
+    return " / ".join(text(f"pages.{key}", language) for language in LANGUAGES)
+
+
+_config = click.option("--config", metavar="FILE.toml", default="", help=_option_help("option_config"))
+_as_of = click.option("--as-of", metavar="YYYY-MM-DD", default="", help=_option_help("option_as_of"))
+_lang = click.option(
+    "--language",
+    type=click.Choice(LANGUAGES),
+    callback=lambda context, option, value: value or "",
+    help=_option_help("option_language"),
+)
+_debug = click.option("--debug", is_flag=True, help=_option_help("option_debug"))
+
+
+def _reader(language: str, config: str, data: str) -> str:
+    """The language of messages: the one asked for, else that of the configuration, else English."""
+    if language:
+        return language
+    try:
+        from custvalue.config import load_settings
+
+        return load_settings(config, data).language
+    except Exception:
+        return LANGUAGES[0]
+
+
+def _write_log(out: str) -> str:
+    """Write the traceback into the output folder; returns its path, empty where that is impossible."""
+    try:
+        path = Path(out).resolve() / _LOG
+        path.write_text(traceback.format_exc(), "utf-8")
+    except (OSError, ValueError):
+        return ""
+    return str(path)
+
+
+def _say_unexpected(error: Exception, language: str, out: str) -> None:
+    said = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    log = _write_log(out) if out else ""
+    key = "errors.unexpected_logged" if log else "errors.unexpected"
+    click.echo(text(key, language, said=said, file=log), err=True)
+
+
+@contextmanager
+def _told(language: str, config: str, data: str, debug: bool, out: str = "") -> Iterator[None]:
+    """Turn a failure into a sentence on standard error and an exit code; a traceback only for ``--debug``."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except CustvalueError as error:
+        if debug:
+            traceback.print_exc()
+        click.echo(error.text(_reader(language, config, data)), err=True)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        else:
+            _say_unexpected(error, _reader(language, config, data), out)
+        sys.exit(CustvalueError.exit_code)
+
+
+@click.group(context_settings=_CONTEXT, help=_both("help_main"))
+@click.version_option(package_name="custvalue", prog_name="custvalue")
+def main() -> None:
+    pass
+
+
+@main.command(help=_both("help_report"))
+@click.argument("data")
+@click.option("--out", required=True, metavar="DIR", help=_option_help("option_out"))
+@_config
+@_as_of
+@_lang
+@click.option("--notebooks", metavar="DIR", default=None, help=_option_help("option_notebooks"))
+@click.option("--quiet", is_flag=True, help=_option_help("option_quiet"))
+@_debug
+def report(data: str, out: str, config: str, language: str, quiet: bool, debug: bool, **options: Any) -> None:
+    with _told(language, config, data, debug, out):
+        from custvalue.report import run_report
+
+        pack = run_report(data, out, config=config, language=language, progress=not quiet, **options)
+        warned = sum(map(len, pack.manifest["warnings"].values()))
+        if warned and not quiet:
+            told = text("pages.warned", pack.manifest["parameters"]["language"], n=warned)
+            click.echo(told, err=True)
+        click.echo(pack.index)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+def _as_json(orders: Orders) -> str:
+    content = {
+        "as_of": str(orders.as_of),
+        **orders.facts,
+        "mapping": _records(orders.mapping),
+        "reasons": _records(orders.quality),
+    }
+    return json.dumps(content, ensure_ascii=False, indent=2, default=str)
+
+
+def _as_text(orders: Orders, language: str, currency: str) -> str:
+    """The mapping and the quality table as aligned text; wide characters count for two."""
+    from custvalue.tables import show
+
+    facts = text("pages.check_facts", language, as_of=str(orders.as_of), **orders.facts)
+    mapping = repr(show(orders.mapping, language))
+    quality = repr(show(orders.quality, language, currency=currency))
+    titles = (text(f"pages.check_{part}", language) for part in ("mapping", "rows"))
+    return "\n\n".join((facts, f"{next(titles)}\n{mapping}", f"{next(titles)}\n{quality}"))
+
+
+@main.command(help=_both("help_check"))
+@click.argument("data")
+@_config
+@_as_of
+@_lang
+@click.option("--json", "as_json", is_flag=True, help=_option_help("option_json"))
+@_debug
+def check(data: str, config: str, as_of: str, language: str, as_json: bool, debug: bool) -> None:
+    with _told(language, config, data, debug):
+        from custvalue.config import load_settings
+        from custvalue.pipeline import read
+
+        settings = load_settings(config, data, as_of=as_of, language=language)
+        orders = read(data, settings)
+        told = _as_json(orders) if as_json else _as_text(orders, settings.language, settings.currency)
+        click.echo(told)
+
+
+@main.command(help=_both("help_sample"))
+@click.argument("folder", metavar="DIR")
+@_lang
+@_debug
+def sample(folder: str, language: str, debug: bool) -> None:
+    language = language or LANGUAGES[0]
+    with _told(language, "", "", debug):
+        from custvalue.share import copy_sample
+
+        copied = copy_sample(folder)
+        click.echo(text("pages.sample_copied", language, n=len(copied), folder=folder))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""The settings of a run: one TOML file, one frozen dataclass a section, every key and type checked before any work."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from custvalue.churn import ChurnRules
+from custvalue.columns import ORDER_COLUMNS
+from custvalue.errors import UsageError, nearest
+from custvalue.labels import LANGUAGES
+from custvalue.lifetime import LifetimeRules
+from custvalue.matrix import MatrixRules
+from custvalue.pyramid import PyramidRules
+from custvalue.segmentation import SegmentationRules
+from custvalue.sources import ReadRules
+from custvalue.transactions import CleanRules
+
+__all__ = ["Inputs", "Settings", "adjusted", "find_config", "load_settings", "parse_day"]
+
+
+def parse_day(day: str, key: str = "as_of") -> dt.date | None:
+    """A day written YYYY-MM-DD; empty is None.
+
+    >>> parse_day("2024-02-29")
+    datetime.date(2024, 2, 29)
+    """
+    try:
+        return dt.date.fromisoformat(day) if day else None
+    except ValueError:
+        raise UsageError("bad_day", key=key, got=day) from None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Further tables beside the orders (section ``[inputs]``); paths count from the config file.
+
+    Where a key is empty, the file of that name in the data folder is used if there is one.
+    """
+
+    customers: str = ""
+    events: str = ""
+    campaigns: str = ""
+    labels: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a run can be told; see ``custvalue.toml`` of the sample for each key in words.
+
+    ``columns`` is {canonical name: name in the file}. ``attributes`` are further columns of the order file kept per
+    customer. ``margin_rate`` is margin as a share of sales, used where the file holds neither margin nor cost.
+    """
+
+    language: str = "en"
+    currency: str = ""
+    as_of: str = ""
+    margin_rate: float | None = None
+    attributes: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    inputs: Inputs = field(default_factory=Inputs)
+    read: ReadRules = field(default_factory=ReadRules)
+    clean: CleanRules = field(default_factory=CleanRules)
+    segmentation: SegmentationRules = field(default_factory=SegmentationRules)
+    matrix: MatrixRules = field(default_factory=MatrixRules)
+    pyramid: PyramidRules = field(default_factory=PyramidRules)
+    lifetime: LifetimeRules = field(default_factory=LifetimeRules)
+    churn: ChurnRules = field(default_factory=ChurnRules)
+
+    def __post_init__(self) -> None:
+        if self.language not in LANGUAGES:
+            raise UsageError("bad_choice", key="language", got=self.language, allowed=", ".join(LANGUAGES))
+        parse_day(self.as_of)
+        if self.margin_rate is not None and not -1 <= self.margin_rate <= 1:
+            raise UsageError("bad_margin_rate", got=self.margin_rate)
+        known = [column.name for column in ORDER_COLUMNS]
+        for name in self.columns:
+            if name not in known:
+                raise UsageError("unknown_key", key=f"columns.{name}", nearest=nearest(name, known), allowed=", ".join(known))
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        return any(_fits(value, option) for option in inner)
+    if origin is tuple:
+        return isinstance(value, (list, tuple)) and all(_fits(item, inner[0]) for item in value)
+    if origin is not None and issubclass(origin, Mapping):
+        return isinstance(value, Mapping) and all(_fits(v, inner[1]) for v in value.values())
+    if hint is Any:
+        return True
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+
+
+def _type_words(hint: Any) -> str:
+    return str(getattr(hint, "__name__", hint)).replace("collections.abc.", "").replace("typing.", "")
+
+
+def _build(cls: type, given: Mapping[str, Any], section: str = "") -> Any:
+    hints = typing.get_type_hints(cls)
+    values = {}
+    for key, value in given.items():
+        name = f"{section}{key}"
+        if key not in hints:
+            raise UsageError("unknown_key", key=name, nearest=section + nearest(key, hints), allowed=", ".join(hints))
+        if dataclasses.is_dataclass(hints[key]) and isinstance(value, Mapping):
+            values[key] = _build(hints[key], value, f"{name}.")
+            continue
+        if isinstance(value, dt.date) and hints[key] is str:
+            value = value.isoformat()
+        if not _fits(value, hints[key]):
+            raise UsageError("bad_type", key=name, got=repr(value), allowed=_type_words(hints[key]))
+        values[key] = tuple(value) if isinstance(value, list) else value
+    return cls(**values)
+
+
+def find_config(data: Any, config: str = "") -> str:
+    """The config file that counts: the one named, else ``custvalue.toml`` in the data folder, else none."""
+    if config or not isinstance(data, (str, Path)):
+        return str(config)
+    beside = Path(data) / "custvalue.toml"
+    return str(beside) if Path(data).is_dir() and beside.is_file() else ""
+
+
+def load_settings(config: str = "", data: Any = None, **given: Any) -> Settings:
+    """Settings from a TOML file (or the defaults), with the values ``given`` laid over it where they are not empty.
+
+    Without a ``config``, a ``custvalue.toml`` in the folder ``data`` is used if there is one.
+
+    >>> load_settings(language="zh").language
+    'zh'
+
+    Raises
+    ------
+    UsageError
+        The file is not there or no TOML; a key is unknown (the nearest is named), a type or value is wrong.
+    """
+    file = find_config(data, config)
+    content = _read_toml(Path(file)) if file else {}
+    content |= {key: value for key, value in given.items() if value not in ("", None)}
+    return _build(Settings, content)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UsageError("no_such_config", got=str(path)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError("bad_toml", got=str(path), why=str(error)) from None
+    inputs = content.get("inputs", {})
+    if isinstance(inputs, dict):
+        content["inputs"] = {k: str(path.parent / v) if isinstance(v, str) and v else v for k, v in inputs.items()}
+    return content
+
+
+def adjusted(rules: Any, **changes: Any) -> Any:
+    """Rules with some values changed; a value of None or "" leaves the rule as it is.
+
+    >>> adjusted(PyramidRules(), by="", cuts=[0.1, 0.2, 0.5]).cuts
+    (0.1, 0.2, 0.5)
+    """
+    given = {key: value for key, value in changes.items() if value is not None and value != ""}
+    asked = {f.name: getattr(rules, f.name) for f in dataclasses.fields(rules)} | given
+    return _build(type(rules), asked)

@@ -1,0 +1,66 @@
+"""Two numerical integrals the closed forms of the lifetime models can not give without overflow."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import betaln, expit
+
+__all__ = ["beta_rule", "decay_integral"]
+
+_LEGENDRE_NODES = 40
+_BETA_NODES = 64
+_NEGLIGIBLE = 40.0
+
+
+def _reach(rate: np.ndarray | float, shift: np.ndarray | float) -> np.ndarray:
+    """How far from 0 ``(1 + u / shift) ** -rate`` falls to ``exp(-40)``."""
+    return shift * np.expm1(np.minimum(_NEGLIGIBLE / rate, 300.0))
+
+
+def decay_integral(start, end, alpha, k, beta, m):
+    r"""The integral from ``start`` to ``end`` of two power decays that are both 1 at ``start``.
+
+    .. math:: \int ((\alpha + start) / (\alpha + u))^k ((\beta + start) / (\beta + u))^m du
+
+    Gauss-Legendre in ``log(min(alpha, beta) + u)``, cut where a factor has fallen to ``exp(-40)``: every
+    singularity then lies at distance pi from the real line, so 40 nodes give more than ten digits.
+
+    >>> round(float(decay_integral(0.0, 1.0, 1.0, 1.0, 1.0, 1.0)), 12)  # 1 - 1/2
+    0.5
+    """
+    start = np.asarray(start, dtype=float)
+    width = np.minimum(np.minimum(end - start, _reach(k, alpha + start)), _reach(m, beta + start))
+    nearest = min(alpha, beta) + start
+    length = np.log1p(width / nearest)
+    total = np.zeros(np.broadcast(start, end, k, m).shape)
+    for node, weight in zip(*np.polynomial.legendre.leggauss(_LEGENDRE_NODES), strict=True):
+        growth = np.expm1(length * (node + 1) / 2)
+        u = nearest * growth
+        decay = -k * np.log1p(u / (alpha + start)) - m * np.log1p(u / (beta + start))
+        total += weight / 2 * np.exp(decay) * (1 + growth)
+    return total * nearest * length
+
+
+def beta_rule(a: float, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights, one row per ``b``, for the mean of a smooth function of p ~ Beta(a, b).
+
+    The trapezoid rule in the log-odds of p, for the function less its chord from p = 0 to p = 1; the chord is
+    integrated exactly, which keeps the rule accurate (about six digits at worst) for very small and large a,
+    b.
+
+    >>> nodes, weights = beta_rule(0.5, np.array([2.0]))
+    >>> round(float((weights * nodes**2).sum()), 10)  # a (a + 1) / ((a + b) (a + b + 1))
+    0.0857142857
+    """
+    b = np.asarray(b, dtype=float)[:, None]
+    centre, spread = np.log((a + 1) / (b + 1)), 7 * np.sqrt(1 / (a + 1) + 1 / (b + 1))
+    low, high = centre - spread - 25 / (a + 1), centre + spread + 25 / (b + 1)
+    step = (high - low) / (_BETA_NODES - 1)
+    log_odds = low + step * np.arange(_BETA_NODES)
+    p = expit(log_odds)
+    weights = step * np.exp(-a * np.logaddexp(0, -log_odds) - b * np.logaddexp(0, log_odds) - betaln(a, b))
+    mean = a / (a + b)
+    at_zero = 1 - mean - (weights * expit(-log_odds)).sum(axis=1, keepdims=True)
+    at_one = mean - (weights * p).sum(axis=1, keepdims=True)
+    ends = np.zeros_like(b)
+    return np.hstack([ends, p, ends + 1]), np.hstack([at_zero, weights, at_one])

@@ -1,0 +1,64 @@
+"""Settings of the lifetime analysis: horizon, discount rate, model, holdout, bounds of the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from custvalue.errors import UsageError
+
+__all__ = ["MODELS", "NAIVE_RULES", "VERDICTS", "LifetimeRules", "VerdictRules"]
+
+#: The models of the family "buy at an own rate until an unseen drop-out".
+MODELS = ("bg_nbd", "mbg_nbd", "pareto_nbd")
+#: Rules of thumb every model has to beat.
+NAIVE_RULES = ("past_rate", "rate_if_active", "zero")
+#: What a holdout can say of a forecast, best first.
+VERDICTS = ("good", "with_care", "do_not_use")
+
+
+def _in_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise UsageError("lifetime_rule_out_of_range", name=name, got=value, low=low, high=high)
+
+
+@dataclass(frozen=True)
+class LifetimeRules:
+    """How lifetime value is forecast.
+
+    ``horizon_months`` calendar months from the date of the table; ``discount_rate`` a year; ``model`` is
+    ``"auto"`` or one of :data:`MODELS`; ``holdout_days`` 0 for a third of the history (28 to 365 days).
+
+    >>> LifetimeRules(model="bg_nbd").horizon_months
+    12
+    """
+
+    horizon_months: int = 12
+    discount_rate: float = 0.10
+    model: str = "auto"
+    holdout_days: int = 0
+
+    def __post_init__(self) -> None:
+        allowed = ("auto", *MODELS)
+        if self.model not in allowed:
+            raise UsageError("bad_choice", key="lifetime.model", got=self.model, allowed=", ".join(allowed))
+        _in_range("horizon_months", self.horizon_months, 1, 120)
+        _in_range("discount_rate", self.discount_rate, 0, 10)
+        _in_range("holdout_days", self.holdout_days, 0, 36_500)
+
+
+@dataclass(frozen=True)
+class VerdictRules:
+    """Bounds of the verdict on a forecast; all three must hold for a code, else the next one is tried.
+
+    ``*_bias``: largest absolute error of the sum, relative; ``*_skill``: smallest Brier skill against the
+    constant share of customers who bought again; ``*_mae``: largest mean absolute error relative to that of the
+    best naive rule. The last is a little above 1 for ``good``: where most customers do not buy again, "zero" has
+    a mean absolute error that even the true model hardly beats.
+    """
+
+    good_bias: float = 0.15
+    good_skill: float = 0.05
+    good_mae: float = 1.05
+    care_bias: float = 0.35
+    care_skill: float = 0.0
+    care_mae: float = 1.25

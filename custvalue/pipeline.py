@@ -1,0 +1,116 @@
+"""From a file and the settings to clean orders and the tables beside them: what every notebook starts with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from custvalue import lifetime
+from custvalue.config import Settings, load_settings, parse_day
+from custvalue.customers import customer_table
+from custvalue.errors import DataError
+from custvalue.sources import find_file, match_columns, read_frame, read_source
+from custvalue.transactions import clean, last_complete_month
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from custvalue.transactions import Orders
+
+__all__ = ["forecast_orders", "read", "read_attributes", "read_labels"]
+
+
+def read(data: Any, settings: Settings | None = None, *, whole_file: bool = False) -> Orders:
+    """Read and clean an order file: CSV, Excel, Parquet, a data folder, or a data frame.
+
+    Rows after the as-of date of the settings are set aside; where they give none, it is the end of the last month that
+    the data cover to its last day. ``whole_file`` keeps all days instead.
+
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({"customer_id": ["1", "1"], "order_date": ["2024-01-05", "2024-02-29"], "amount": [10, 20]})
+    >>> read(rows).as_of
+    datetime.date(2024, 2, 29)
+
+    Raises
+    ------
+    UsageError, DataError
+        The settings or the data can not be used; the message says what to change.
+    """
+    settings = settings or load_settings(data=data)
+    source = read_source(data, settings.read, settings.columns)
+    as_of = parse_day(settings.as_of) or (None if whole_file else last_complete_month)
+    return clean(
+        source,
+        settings.clean,
+        settings.read,
+        as_of=as_of,
+        margin_rate=settings.margin_rate,
+        attributes=settings.attributes,
+    )
+
+
+def _beside(data: Any, named: str, stem: str) -> Path | None:
+    if named:
+        if not Path(named).is_file():
+            raise DataError("no_such_input", got=named, key=f"inputs.{stem}")
+        return Path(named)
+    if isinstance(data, (str, Path)) and Path(data).is_dir():
+        return find_file(Path(data), stem)
+    return None
+
+
+def read_attributes(data: Any, settings: Settings | None = None) -> pd.DataFrame | None:
+    """What is known of the customers beside their orders: one row per customer_id (text); None where there is no file.
+
+    Columns that hold only numbers become numbers. Of a customer listed twice the last row counts.
+    """
+    import pandas as pd
+
+    settings = settings or load_settings(data=data)
+    path = _beside(data, settings.inputs.customers, "customers")
+    if path is None:
+        return None
+    table = read_frame(path)
+    mapping = match_columns(table.columns)
+    if "customer_id" not in mapping:
+        raise DataError("missing_columns", file=path.name, missing="customer_id", got=", ".join(table.columns))
+    table = table.rename(columns={mapping["customer_id"]: "customer_id"})
+    table = table.drop_duplicates("customer_id", keep="last").reset_index(drop=True)
+    for column in table.columns.drop("customer_id"):
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        if numbers.notna().sum() == table[column].notna().sum():
+            table[column] = numbers
+    return table
+
+
+def read_labels(data: Any, settings: Settings | None = None, language: str = "en") -> Mapping[str, Mapping[str, str]]:
+    """Words for the data's own codes, {column: {code: word}}, from ``labels.csv`` (column, code, en, zh) if there is one.
+
+    >>> read_labels("no/such/folder")
+    {}
+    """
+    settings = settings or load_settings(data=data)
+    path = _beside(data, settings.inputs.labels, "labels")
+    if path is None:
+        return {}
+    table = read_frame(path)
+    missing = {"column", "code", language} - set(table.columns)
+    if missing:
+        raise DataError("missing_columns", file=path.name, missing=", ".join(sorted(missing)), got=", ".join(table.columns))
+    words = {column: dict(zip(part["code"], part[language], strict=True)) for column, part in table.groupby("column")}
+    words["main_category"] = words.get("category", {})
+    return words
+
+
+def forecast_orders(orders: Orders, customers: pd.DataFrame, settings: Settings) -> lifetime.Forecast:
+    """Forecast with the model that did best on a held-out end of the customers' own history.
+
+    Where the history is too short to hold anything out, the forecast is made all the same and its ``scores`` are empty.
+    """
+    cutoff = lifetime.cutoff_day(customers, orders.as_of, settings.lifetime)
+    scores = None
+    if cutoff is not None:
+        early = customer_table(orders, cutoff)
+        scores = lifetime.holdout_scores(early, customers, (orders.as_of - cutoff).days, settings.lifetime)
+    return lifetime.forecast(customers, orders.as_of, settings.lifetime, scores=scores)

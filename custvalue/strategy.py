@@ -1,0 +1,86 @@
+"""What to do for each code: goal, actions, offer, measure and care, read from ``locale/strategy.toml``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from custvalue.errors import UsageError, nearest
+from custvalue.labels import catalogue, label
+
+__all__ = ["Strategy", "strategy", "strategy_table"]
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """What to do with one group of customers, in one language."""
+
+    kind: str
+    code: str
+    label: str
+    goal: str
+    actions: str
+    offer: str
+    measure: str
+    care: str
+
+
+def _texts() -> Mapping[str, Any]:
+    """All texts as ``kind -> code -> field -> language``; the one door to them."""
+    return catalogue("strategy")
+
+
+def _of_kind(kind: str) -> Mapping[str, Any]:
+    texts = _texts()
+    if kind not in texts:
+        raise UsageError(
+            "unknown_strategy_kind", got=kind, allowed=", ".join(texts), nearest=nearest(str(kind), texts)
+        )
+    return texts[kind]
+
+
+def strategy(kind: str, code: str, language: str = "en") -> Strategy:
+    """What to do with one group.
+
+    ``kind`` is ``tier``, ``quadrant``, ``value_class``, ``segment``, ``stage`` or ``action``; ``code`` one of
+    its codes. Raises :class:`~custvalue.errors.UsageError` for a kind or code without texts.
+    Sources: C8, C9 (tier), C10 (quadrant), C11 (value class), C18 (segment), C16, C24 to C26, C29 and C30
+    (stage, action).
+
+    >>> strategy("segment", "first_time").goal
+    'Repeat: win the second purchase.'
+    >>> strategy("quadrant", "high_low", "zh").goal
+    '把他们带来的客流变成利润。'
+    """
+    codes = _of_kind(kind)
+    if code not in codes:
+        raise UsageError(
+            "unknown_strategy_code",
+            kind=kind,
+            got=code,
+            allowed=", ".join(codes),
+            nearest=nearest(str(code), codes),
+        )
+    words = {field: text[language] for field, text in codes[code].items()}
+    return Strategy(kind=kind, code=code, label=label(kind, code, language), **words)
+
+
+def strategy_table(kind: str, language: str = "en", codes: Iterable[str] | None = None) -> pd.DataFrame:
+    """What to do with each group of a kind: one row per code, in the order of the catalogue or of ``codes``.
+
+    Columns: the code in a column named like the kind (ordered categorical), ``label``, ``goal``, ``actions``,
+    ``offer``, ``measure_text`` and ``care``. Raises :class:`~custvalue.errors.UsageError` as :func:`strategy`
+    does.
+
+    >>> strategy_table("tier", codes=["gold", "lead"])[["tier", "label"]].values.tolist()
+    [['gold', 'Gold'], ['lead', 'Lead']]
+    """
+    known = list(_of_kind(kind))
+    rows = [asdict(strategy(kind, code, language)) for code in (known if codes is None else codes)]
+    fields = ["code", "label", "goal", "actions", "offer", "measure", "care"]
+    table = pd.DataFrame(rows, columns=fields).rename(columns={"code": kind, "measure": "measure_text"})
+    table[kind] = pd.Categorical(table[kind], categories=known, ordered=True)
+    return table
