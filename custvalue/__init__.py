@@ -1,100 +1,68 @@
 """Customer value from an order file: segmentation, value matrix, pyramid, lifetime value and churn stages.
 
-The names an analyst needs in a notebook; each analysis is a module: ``cv.segmentation``, ``cv.matrix``, ``cv.pyramid``,
-``cv.lifetime``, ``cv.churn``.
+The names an analyst needs in a notebook, each found in the module named beside it; the five analyses are modules:
+``cv.segmentation``, ``cv.matrix``, ``cv.pyramid``, ``cv.lifetime``, ``cv.churn``. Nothing is loaded before it is used.
 """
 
-from importlib.metadata import version as _version
+from importlib import import_module as _import_module
 
-from custvalue import churn, lifetime, matrix, pyramid, segmentation
-from custvalue.config import Settings, adjusted, load_settings
-from custvalue.customers import customer_table, orders_by_month
-from custvalue.errors import AnalysisError, CustvalueError, DataError, UsageError
-from custvalue.labels import heading, label
-from custvalue.pipeline import forecast_orders, read, read_attributes, read_labels
-from custvalue.plots import (
-    plot_alive,
-    plot_clusters,
-    plot_forecast,
-    plot_groups,
-    plot_holdout,
-    plot_lorenz,
-    plot_matrix,
-    plot_months,
-    plot_movement,
-    plot_pyramid,
-    plot_quality,
-    plot_rfm,
-    plot_rhythm,
-    plot_stages,
-    plot_value_curve,
-)
-from custvalue.profiles import profile
-from custvalue.review import (
-    actions_summary,
-    labelled,
-    movement,
-    moves,
-    previous_scorecard,
-    save_scorecard,
-    scorecard,
-    totals,
-)
-from custvalue.strategy import strategy, strategy_table
-from custvalue.tables import glossary, notes, save, say, show
+_NAMES = {
+    "config": ("Settings", "adjusted", "load_settings"),
+    "customers": ("customer_table", "orders_by_month"),
+    "errors": ("AnalysisError", "CustvalueError", "DataError", "UsageError"),
+    "labels": ("heading", "label"),
+    "pipeline": ("forecast_orders", "read", "read_attributes", "read_labels"),
+    "plots": (
+        "plot_alive",
+        "plot_clusters",
+        "plot_forecast",
+        "plot_groups",
+        "plot_holdout",
+        "plot_lorenz",
+        "plot_matrix",
+        "plot_months",
+        "plot_movement",
+        "plot_pyramid",
+        "plot_quality",
+        "plot_rfm",
+        "plot_rhythm",
+        "plot_stages",
+        "plot_value_curve",
+    ),
+    "profiles": ("profile",),
+    "report": ("run_report",),
+    "review": (
+        "actions_summary",
+        "labelled",
+        "movement",
+        "moves",
+        "previous_scorecard",
+        "save_scorecard",
+        "scorecard",
+        "totals",
+    ),
+    "strategy": ("strategy_for", "strategy_table"),
+    "tables": ("glossary", "notes", "save", "say", "show"),
+}
+_MODULES = ("churn", "lifetime", "matrix", "pyramid", "segmentation")
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
 
-__version__ = _version("custvalue")
+__all__ = sorted([*_HOME, *_MODULES])
 
-__all__ = [
-    "AnalysisError",
-    "CustvalueError",
-    "DataError",
-    "Settings",
-    "UsageError",
-    "actions_summary",
-    "adjusted",
-    "churn",
-    "customer_table",
-    "forecast_orders",
-    "glossary",
-    "heading",
-    "label",
-    "labelled",
-    "lifetime",
-    "load_settings",
-    "matrix",
-    "movement",
-    "moves",
-    "notes",
-    "orders_by_month",
-    "plot_alive",
-    "plot_clusters",
-    "plot_forecast",
-    "plot_groups",
-    "plot_holdout",
-    "plot_lorenz",
-    "plot_matrix",
-    "plot_months",
-    "plot_movement",
-    "plot_pyramid",
-    "plot_quality",
-    "plot_rfm",
-    "plot_rhythm",
-    "plot_stages",
-    "plot_value_curve",
-    "previous_scorecard",
-    "profile",
-    "pyramid",
-    "read",
-    "read_attributes",
-    "read_labels",
-    "save",
-    "save_scorecard",
-    "say",
-    "scorecard",
-    "segmentation",
-    "show",
-    "strategy",
-    "strategy_table",
-    "totals",
-]
+
+def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return _import_module(f"custvalue.{name}")
+    if name in _HOME:
+        value = getattr(_import_module(f"custvalue.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("custvalue")
+    raise AttributeError(f"module 'custvalue' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

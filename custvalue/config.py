@@ -83,7 +83,12 @@ class Settings:
         known = [column.name for column in ORDER_COLUMNS]
         for name in self.columns:
             if name not in known:
-                raise UsageError("unknown_key", key=f"columns.{name}", nearest=nearest(name, known), allowed=", ".join(known))
+                raise UsageError(
+                    "unknown_key",
+                    key=f"columns.{name}",
+                    nearest=nearest(name, known),
+                    allowed=", ".join(known),
+                )
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -153,7 +153,15 @@ def customer_table(orders: Orders, as_of: dt.date | None = None, attributes: tup
     for column in ("first_order", "last_order"):
         table[column] = pd.to_datetime(table[column]).astype("datetime64[s]")
     counts = ["n_orders", "n_repeats", "days_since_last", "tenure_days", "n_returns", "n_orders_12m"]
-    floats = ["sales", "margin", "mean_order_value", "mean_gap_days", "sd_gap_days", "margin_12m", "repeat_sales"]
+    floats = [
+        "sales",
+        "margin",
+        "mean_order_value",
+        "mean_gap_days",
+        "sd_gap_days",
+        "margin_12m",
+        "repeat_sales",
+    ]
     types = {**dict.fromkeys(counts, "int64"), **dict.fromkeys(floats, "float64"), "n_categories": "Int64"}
     return table.astype(types | {"customer_id": "str", "main_category": "str"})
 
@@ -169,11 +177,15 @@ def orders_by_month(orders: Orders) -> pd.DataFrame:
     days = _days(rows)
     purchase = days.n_bought > 0
     month = days.order_date.truncate("M")
-    table = days.group_by(month=month).aggregate(
-        sales=days.net.sum().cast("float64"),
-        n_customers=days.customer_id.nunique(where=purchase),
-        n_orders=days.n_orders.sum(),
-    ).execute()
+    table = (
+        days.group_by(month=month)
+        .aggregate(
+            sales=days.net.sum().cast("float64"),
+            n_customers=days.customer_id.nunique(where=purchase),
+            n_orders=days.n_orders.sum(),
+        )
+        .execute()
+    )
     table["month"] = pd.to_datetime(table["month"]).astype("datetime64[s]")
     table = table.set_index("month").sort_index()
     full = pd.date_range(table.index.min(), table.index.max(), freq="MS", unit="s")

@@ -12,7 +12,18 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-__all__ = ["LANGUAGES", "catalogue", "describe", "format_value", "heading", "label", "labels", "text", "unit_of"]
+__all__ = [
+    "LANGUAGES",
+    "catalogue",
+    "describe",
+    "format_value",
+    "heading",
+    "label",
+    "labels",
+    "text",
+    "unit_of",
+    "with_currency",
+]
 
 LANGUAGES = ("en", "zh")
 
@@ -58,8 +69,18 @@ def heading(column: str, language: str = "en", currency: str = "") -> str:
     entry = catalogue("columns").get(column)
     if entry is None:
         return column
-    suffix = f" ({currency})" if currency and entry["unit"] == "money" else ""
-    return entry[language] + suffix
+    return with_currency(entry[language], language, currency if entry["unit"] == "money" else "")
+
+
+def with_currency(words: str, language: str = "en", currency: str = "") -> str:
+    """Words followed by the currency in the brackets of the language.
+
+    >>> with_currency("Sales", "en", "CNY"), with_currency("销售额", "zh", "元"), with_currency("Sales")
+    ('Sales (CNY)', '销售额（元）', 'Sales')
+    """
+    if not currency:
+        return words
+    return f"{words}（{currency}）" if language == "zh" else f"{words} ({currency})"
 
 
 def describe(column: str, language: str = "en") -> str:
@@ -80,7 +101,7 @@ def unit_of(column: str) -> str:
     return catalogue("columns").get(column, {}).get("unit", "")
 
 
-def text(key: str, language: str = "en", /, **values: Any) -> str:
+def text(key: str, /, language: str = "en", **values: Any) -> str:
     """A sentence of the catalogue with its values put in.
 
     ``key`` is ``file.entry``. A template may give a value a unit: ``{share:percent}``, ``{sales:money}``,
@@ -94,7 +115,7 @@ def text(key: str, language: str = "en", /, **values: Any) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+    return f"{100 * value:.1f}%"
 
 
 def _money(value: float) -> str:
@@ -104,7 +125,7 @@ def _money(value: float) -> str:
 _UNITS = {
     "percent": _percent,
     "share": _percent,
-    "change": lambda value: f"{100 * value:+.1f} %",
+    "change": lambda value: f"{100 * value:+.1f}%",
     "money": _money,
     "count": lambda value: f"{value:,.0f}",
     "days": lambda value: f"{value:,.0f}",
@@ -133,6 +154,6 @@ def format_value(value: Any, unit: str) -> str:
     """One value as text in its unit; a missing one is a dash.
 
     >>> format_value(1234.5, "money"), format_value(0.123, "share"), format_value(None, "count")
-    ('1,234', '12.3 %', '–')
+    ('1,234', '12.3%', '–')
     """
     return _FORMATTER.format_field(value, unit if unit in _UNITS else "")

@@ -85,7 +85,7 @@ def read_attributes(data: Any, settings: Settings | None = None) -> pd.DataFrame
 
 
 def read_labels(data: Any, settings: Settings | None = None, language: str = "en") -> Mapping[str, Mapping[str, str]]:
-    """Words for the data's own codes, {column: {code: word}}, from ``labels.csv`` (column, code, en, zh) if there is one.
+    """Words for the data's own codes, {column: {code: word}}, from ``labels.csv`` (column, code, en, zh) if there.
 
     >>> read_labels("no/such/folder")
     {}
@@ -97,7 +97,12 @@ def read_labels(data: Any, settings: Settings | None = None, language: str = "en
     table = read_frame(path)
     missing = {"column", "code", language} - set(table.columns)
     if missing:
-        raise DataError("missing_columns", file=path.name, missing=", ".join(sorted(missing)), got=", ".join(table.columns))
+        raise DataError(
+            "missing_columns",
+            file=path.name,
+            missing=", ".join(sorted(missing)),
+            got=", ".join(table.columns),
+        )
     words = {column: dict(zip(part["code"], part[language], strict=True)) for column, part in table.groupby("column")}
     words["main_category"] = words.get("category", {})
     return words

@@ -61,7 +61,7 @@ def pyramid(customers: pd.DataFrame, rules: PyramidRules | None = None) -> pd.Da
     """The tier of each customer, by rank of value (C8, C9; Zeithaml, Rust and Lemon 2001).
 
     One row per customer: ``customer_id``, ``value`` (the column ``rules.by``), ``tier`` (one of ``TIERS``).
-    A cut holds cut x n customers, rounded to the nearest customer, halves up: 1 % of 40 customers is
+    A cut holds cut x n customers, rounded to the nearest customer, halves up: 1% of 40 customers is
     nobody, of 50 is one, so a small table may have no platinum. Customers of equal value share a tier:
     where a cut falls among equals, all of them go to the lower tier (if all are equal, all are lead).
     Customers without a value rank last.
@@ -96,9 +96,7 @@ def tier_summary(table: pd.DataFrame) -> pd.DataFrame:
     [0.0, 0.75, 0.0, 0.25]
     """
     groups = table.groupby("tier", observed=False)["value"]
-    result = groups.agg(
-        n_customers="size", value="sum", lowest_value="min", mean_value="mean"
-    ).reset_index()
+    result = groups.agg(n_customers="size", value="sum", lowest_value="min", mean_value="mean").reset_index()
     result.insert(2, "share_customers", _shares(result["n_customers"]))
     result.insert(4, "share_value", _shares(result["value"]))
     return result
@@ -167,9 +165,9 @@ def top_share(values: object, share: float) -> float:
 
 
 def law_of_20_80(top20: float) -> str:
-    """How the observed share of the top 20 % compares with the 20/80 law (C7).
+    """How the observed share of the top 20% compares with the 20/80 law (C7).
 
-    ``steeper`` above 85 %, ``flatter`` below 70 %, ``holds`` between; ``unknown`` where there is no share.
+    ``steeper`` above 85%, ``flatter`` below 70%, ``holds`` between; ``unknown`` where there is no share.
 
     >>> law_of_20_80(0.68)
     'flatter'

@@ -75,8 +75,8 @@ def scorecard(
 
     Columns
     -------
-    ``SCORECARD_COLUMNS``, then value_at_risk, rhythm_days and overdue of the churn stages. Codes are ordered categoricals;
-    :func:`labelled` adds the words.
+    ``SCORECARD_COLUMNS``, then value_at_risk, rhythm_days and overdue of the churn stages. Codes are ordered
+    categoricals; :func:`labelled` adds the words.
     """
     forecast = forecast or lifetime.forecast(customers, as_of, settings.lifetime)
     parts = [
@@ -185,10 +185,15 @@ def totals(months: pd.DataFrame, before: pd.DataFrame, now: pd.DataFrame) -> pd.
 
     this, last = (months.iloc[-i] if len(months) >= i else None for i in (1, 2))
     month = this["month"]
-    new = [int((t["first_order"] >= start).sum()) if len(t) else 0
-           for t, start in ((before, month - pd.DateOffset(months=1)), (now, month))]
+    new = [
+        int((t["first_order"] >= start).sum()) if len(t) else 0
+        for t, start in ((before, month - pd.DateOffset(months=1)), (now, month))
+    ]
     rows = [(name, last[name] if last is not None else np.nan, this[name]) for name in ("sales", "n_orders")]
-    rows += [("buyers", last["n_customers"] if last is not None else np.nan, this["n_customers"]), ("new_customers", *new)]
+    rows += [
+        ("buyers", last["n_customers"] if last is not None else np.nan, this["n_customers"]),
+        ("new_customers", *new),
+    ]
     rows += [("n_customers", len(before), len(now))]
     for name in ("clv_12m", "value_at_risk"):
         rows.append((name, before[name].sum() if len(before) else np.nan, now[name].sum()))

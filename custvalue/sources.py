@@ -102,8 +102,13 @@ def match_columns(found: Iterable[str], given: Mapping[str, str] | None = None) 
     found, given = list(found), dict(given or {})
     for canonical, name in given.items():
         if name not in found:
-            raise UsageError("column_not_there", column=name, key=f"columns.{canonical}",
-                             got=", ".join(found), nearest=nearest(name, found))
+            raise UsageError(
+                "column_not_there",
+                column=name,
+                key=f"columns.{canonical}",
+                got=", ".join(found),
+                nearest=nearest(name, found),
+            )
     free = [name for name in found if name not in given.values()]
     mapping = dict(given)
     for column in ORDER_COLUMNS:
@@ -153,8 +158,13 @@ def _read_excel(path: Path, rules: ReadRules) -> tuple[pa.Table, str, list]:
     import pyarrow as pa
 
     try:
-        frame = pd.read_excel(path, sheet_name=rules.sheet or 0, dtype=str, engine="openpyxl",
-                              header=None if rules.header else 0)
+        frame = pd.read_excel(
+            path,
+            sheet_name=rules.sheet or 0,
+            dtype=str,
+            engine="openpyxl",
+            header=None if rules.header else 0,
+        )
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise DataError("unreadable_file", got=path.name, why=str(error)) from error
     frame.columns = list(rules.header) if rules.header else [str(c).strip() for c in frame.columns]

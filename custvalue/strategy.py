@@ -11,7 +11,7 @@ import pandas as pd
 from custvalue.errors import UsageError, nearest
 from custvalue.labels import catalogue, label
 
-__all__ = ["Strategy", "strategy", "strategy_table"]
+__all__ = ["Strategy", "strategy_for", "strategy_table"]
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,11 @@ def _texts() -> Mapping[str, Any]:
 def _of_kind(kind: str) -> Mapping[str, Any]:
     texts = _texts()
     if kind not in texts:
-        raise UsageError(
-            "unknown_strategy_kind", got=kind, allowed=", ".join(texts), nearest=nearest(str(kind), texts)
-        )
+        raise UsageError("unknown_strategy_kind", got=kind, allowed=", ".join(texts), nearest=nearest(str(kind), texts))
     return texts[kind]
 
 
-def strategy(kind: str, code: str, language: str = "en") -> Strategy:
+def strategy_for(kind: str, code: str, language: str = "en") -> Strategy:
     """What to do with one group.
 
     ``kind`` is ``tier``, ``quadrant``, ``value_class``, ``segment``, ``stage`` or ``action``; ``code`` one of
@@ -50,9 +48,9 @@ def strategy(kind: str, code: str, language: str = "en") -> Strategy:
     Sources: C8, C9 (tier), C10 (quadrant), C11 (value class), C18 (segment), C16, C24 to C26, C29 and C30
     (stage, action).
 
-    >>> strategy("segment", "first_time").goal
+    >>> strategy_for("segment", "first_time").goal
     'Repeat: win the second purchase.'
-    >>> strategy("quadrant", "high_low", "zh").goal
+    >>> strategy_for("quadrant", "high_low", "zh").goal
     '把他们带来的客流变成利润。'
     """
     codes = _of_kind(kind)
@@ -72,14 +70,14 @@ def strategy_table(kind: str, language: str = "en", codes: Iterable[str] | None 
     """What to do with each group of a kind: one row per code, in the order of the catalogue or of ``codes``.
 
     Columns: the code in a column named like the kind (ordered categorical), ``label``, ``goal``, ``actions``,
-    ``offer``, ``measure_text`` and ``care``. Raises :class:`~custvalue.errors.UsageError` as :func:`strategy`
+    ``offer``, ``measure_text`` and ``care``. Raises :class:`~custvalue.errors.UsageError` as :func:`strategy_for`
     does.
 
     >>> strategy_table("tier", codes=["gold", "lead"])[["tier", "label"]].values.tolist()
     [['gold', 'Gold'], ['lead', 'Lead']]
     """
     known = list(_of_kind(kind))
-    rows = [asdict(strategy(kind, code, language)) for code in (known if codes is None else codes)]
+    rows = [asdict(strategy_for(kind, code, language)) for code in (known if codes is None else codes)]
     fields = ["code", "label", "goal", "actions", "offer", "measure", "care"]
     table = pd.DataFrame(rows, columns=fields).rename(columns={"code": kind, "measure": "measure_text"})
     table[kind] = pd.Categorical(table[kind], categories=known, ordered=True)

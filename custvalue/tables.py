@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from pandas.api import types
 
-from custvalue.labels import catalogue, describe, format_value, heading, label, labels, text, unit_of
+from custvalue.labels import catalogue, describe, format_value, heading, labels, text, unit_of
 
 __all__ = ["Sentence", "Sentences", "ShownTable", "glossary", "notes", "save", "say", "show"]
 
@@ -181,8 +181,8 @@ def show(
     >>> tiers = {"tier": ["gold", "iron"], "sales": [1234567.8, None], "share_sales": [0.25, 0.75]}
     >>> show(pd.DataFrame(tiers), currency="CNY")
     Tier  Sales (CNY)  Share of sales
-    Gold    1,234,568          25.0 %
-    Iron            –          75.0 %
+    Gold    1,234,568           25.0%
+    Iron            –           75.0%
     """
     shown = frame.head(max_rows)
     columns, cells = [], []
@@ -196,7 +196,7 @@ def show(
     return ShownTable(_clean(title), tuple(columns), tuple(zip(*cells, strict=True)), note)
 
 
-def say(key: str, language: str = "en", /, **values: Any) -> Sentence:
+def say(key: str, /, language: str = "en", **values: Any) -> Sentence:
     """A sentence of the catalogue with its values; ``key`` and values as in :func:`custvalue.labels.text`.
 
     >>> say("tables.more_rows", n=4970)
@@ -213,11 +213,9 @@ def notes(topic: str, codes: Iterable[str], language: str = "en") -> Sentences:
     >>> notes("matrix", ("margin_rate_constant",))
     The margin rate is the same for every customer, so it can not tell them apart: both axes show sales.
     """
-    found = []
-    for code in codes:
-        name, _, part = code.partition(":")
-        word = label("note_part", part, language) if part else ""
-        found.append(text(f"notes.{topic}_{name}", language, part=word))
+    parts = labels("potential_part", language) | labels("model", language)
+    split = (code.partition(":") for code in codes)
+    found = [text(f"notes.{topic}_{name}", language, part=parts.get(part, part)) for name, _, part in split]
     return Sentences(tuple(dict.fromkeys(found)))
 
 

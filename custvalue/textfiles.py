@@ -56,7 +56,11 @@ def find_encoding(path: Path) -> str:
 
     with _open(path) as stream:
         head = stream.read(_SAMPLE)
-    for mark, name in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
         if head.startswith(mark):
             return name
     if b"\0" not in head and _is_utf8(path):
@@ -131,12 +135,21 @@ def read_text_file(path: Path, rules: _Rules) -> tuple[pa.Table, str, list[tuple
     table = arrow_csv.read_csv(
         source,
         read_options=arrow_csv.ReadOptions(
-            column_names=unique, skip_rows_after_names=0 if rules.header else 1, encoding=encoding_read, use_threads=False
+            column_names=unique,
+            skip_rows_after_names=0 if rules.header else 1,
+            encoding=encoding_read,
+            use_threads=False,
         ),
-        parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=set_aside),
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=set_aside
+        ),
         convert_options=arrow_csv.ConvertOptions(
             column_types={name: pa.string() for name in unique}, strings_can_be_null=False
         ),
     )
     first = 0 if rules.header else 1
-    return table.rename_columns(names), encoding, [(number - first, text) for number, text in ragged if number]
+    return (
+        table.rename_columns(names),
+        encoding,
+        [(number - first, text) for number, text in ragged if number],
+    )

@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 __all__ = ["REASONS", "CleanRules", "Orders", "clean", "last_complete_month", "mapping_table"]
 
 #: Why a row is set aside, in the order in which it is asked: the first that holds is the reason.
-REASONS = ("ragged", "no_customer", "bad_date", "impossible_date", "after_as_of", "bad_amount", "zero_price", "duplicate")
+REASONS = (
+    "ragged",
+    "no_customer",
+    "bad_date",
+    "impossible_date",
+    "after_as_of",
+    "bad_amount",
+    "zero_price",
+    "duplicate",
+)
 
 _EARLIEST = dt.date(1971, 1, 1)
 _NEEDED = ("customer_id", "order_date")
@@ -122,7 +131,9 @@ def _amount(raw: ir.Table) -> ir.Value:
     return (as_number(raw.quantity) * as_number(raw.unit_price)).try_cast("decimal(18, 4)")
 
 
-def _parsed(source: Source, rules: ReadRules, margin_rate: float | None, attributes: tuple[str, ...]) -> tuple[Any, str]:
+def _parsed(
+    source: Source, rules: ReadRules, margin_rate: float | None, attributes: tuple[str, ...]
+) -> tuple[Any, str]:
     import ibis
 
     raw = source.table
@@ -142,10 +153,12 @@ def _parsed(source: Source, rules: ReadRules, margin_rate: float | None, attribu
 
 
 def _latest_plausible(dates: ir.Value) -> dt.date:
-    """Dates far beyond all others are typing errors: at most 0.1 % of the rows (or one), after a gap of more than five
+    """Dates far beyond all others are typing errors: at most 0.1% of the rows (or one), after a gap of more than five
     years that is also longer than the whole history before it."""
     month = dates.truncate("M")
-    counts = dates.as_table().filter(dates >= _EARLIEST).group_by(month=month).aggregate(n=dates.count()).order_by("month")
+    counts = (
+        dates.as_table().filter(dates >= _EARLIEST).group_by(month=month).aggregate(n=dates.count()).order_by("month")
+    )
     table = counts.execute()
     number = [day.year * 12 + day.month for day in table["month"]]
     rows = table["n"].to_numpy()
@@ -200,11 +213,15 @@ def _quality(marked: ir.Table, ragged: int) -> pd.DataFrame:
 
 
 def _facts(quality: pd.DataFrame, accepted: ir.Table, source: Source) -> dict[str, Any]:
-    row = accepted.aggregate(
-        customers=accepted.customer_id.nunique(where=accepted.amount >= 0),
-        first=accepted.order_date.min(),
-        last=accepted.order_date.max(),
-    ).execute().iloc[0]
+    row = (
+        accepted.aggregate(
+            customers=accepted.customer_id.nunique(where=accepted.amount >= 0),
+            first=accepted.order_date.min(),
+            last=accepted.order_date.max(),
+        )
+        .execute()
+        .iloc[0]
+    )
     by = quality.groupby("status")[["rows", "money"]].sum().reindex(["accepted", "quarantined"], fill_value=0)
     return {
         "rows_in": int(quality["rows"].sum()),

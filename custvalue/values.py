@@ -65,7 +65,7 @@ def _part(column: ir.Value, pattern: str, group: int) -> ir.Value:
 
 
 def date_reading(column: ir.Value, given: str = "") -> str:
-    """How the dates of a text column are to be read: ``typed``, ``ymd``, ``dmy`` or ``mdy``, by all its values together.
+    """How the dates of a column are to be read: ``typed``, ``ymd``, ``dmy`` or ``mdy``, by all its values together.
 
     Raises
     ------
@@ -78,10 +78,18 @@ def date_reading(column: ir.Value, given: str = "") -> str:
         return given
     text = column.cast("string").strip()
     first, second = _part(text, _XXY, 1), _part(text, _XXY, 2)
-    found = text.as_table().aggregate(
-        n=text.re_search(_XXY).sum(), dmy=((first > 12) & (second <= 12)).sum(), mdy=((first <= 12) & (second > 12)).sum(),
-        differ=(first != second).sum(), example=text.nullif("").arbitrary(where=first != second),
-    ).execute().iloc[0]
+    found = (
+        text.as_table()
+        .aggregate(
+            n=text.re_search(_XXY).sum(),
+            dmy=((first > 12) & (second <= 12)).sum(),
+            mdy=((first <= 12) & (second > 12)).sum(),
+            differ=(first != second).sum(),
+            example=text.nullif("").arbitrary(where=first != second),
+        )
+        .execute()
+        .iloc[0]
+    )
     if not found["n"] > 0:
         return "ymd"
     if found["dmy"] == found["mdy"] and found["differ"]:
@@ -122,6 +130,9 @@ def _iso(text: ir.Value, pattern: str, year_at: int, month_at: int, day_at: int)
 
     year = _part(text, pattern, year_at)
     year = ibis.cases((year < 70, year + 2000), (year < 100, year + 1900), else_=year)
-    parts = [year.cast("string"), _part(text, pattern, month_at).cast("string").lpad(2, "0"),
-             _part(text, pattern, day_at).cast("string").lpad(2, "0")]
+    parts = [
+        year.cast("string"),
+        _part(text, pattern, month_at).cast("string").lpad(2, "0"),
+        _part(text, pattern, day_at).cast("string").lpad(2, "0"),
+    ]
     return parts[0] + "-" + parts[1] + "-" + parts[2]

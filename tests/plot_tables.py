@@ -37,9 +37,7 @@ def customers(n, seed=1):
 
 
 def equal_customers(n):
-    table = customers(n).assign(
-        sales=100.0, margin_rate=0.3, n_repeats=0, p_alive=1.0, clv_12m=50.0, overdue=1.0
-    )
+    table = customers(n).assign(sales=100.0, margin_rate=0.3, n_repeats=0, p_alive=1.0, clv_12m=50.0, overdue=1.0)
     return table.assign(r_score=3, f_score=1, stage=pd.Categorical(["identify"] * n, STAGES, ordered=True))
 
 
@@ -148,9 +146,7 @@ def words_drawn(figure):
             ticks = [tick for tick in axis.get_major_ticks() + axis.get_minor_ticks() if tick not in drawn]
             hidden |= {id(label) for tick in ticks for label in (tick.label1, tick.label2)}
             hidden |= set() if axes.axison else {id(axis.label), id(axis.offsetText)}
-    shown = [
-        t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip() and id(t) not in hidden
-    ]
+    shown = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip() and id(t) not in hidden]
     return [(t.get_text(), t.get_window_extent(renderer)) for t in shown]
 
 
@@ -159,9 +155,7 @@ def check_words(ax):
     figure = ax.figure
     found = words_drawn(figure)
     for words, box in found:
-        inside = (
-            box.x0 >= -1 and box.y0 >= -1 and box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1
-        )
+        inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1
         assert inside, f"clipped: {words!r} {box}"
     for (one, box), (other, place) in itertools.combinations(found, 2):
         both = Bbox.intersection(box, place)

@@ -17,7 +17,10 @@ def write(tmp_path, text):
 
 
 def test_every_section_is_read(tmp_path):
-    settings = load_settings(write(tmp_path, """
+    settings = load_settings(
+        write(
+            tmp_path,
+            """
         language = "zh"
         as_of = 2024-01-31
         margin_rate = 0.3
@@ -28,7 +31,9 @@ def test_every_section_is_read(tmp_path):
         [pyramid]
         cuts = [0.1, 0.2, 0.5]
         by = "margin"
-        """))
+        """,
+        )
+    )
     assert (settings.language, settings.as_of, settings.columns["amount"]) == ("zh", "2024-01-31", "net")
     assert settings.read.header == ("a", "b")
     assert settings.pyramid == PyramidRules(by="margin", cuts=(0.1, 0.2, 0.5))
@@ -48,7 +53,7 @@ def test_every_section_is_read(tmp_path):
         ("pyramid = 3", "pyramid is 3"),
         ("language = 'fr'", "language is fr"),
         ("as_of = '2024-02-30'", "no day of the calendar"),
-        ("margin_rate = 30", "For 30 % write 0.3"),
+        ("margin_rate = 30", "For 30% write 0.3"),
         ("[clean]\nduplicates = 'maybe'", "keep, drop"),
         ("[read]\ndate_order = 'dym'", "ymd, dmy, mdy"),
         ("language = ", "can not be read as TOML"),

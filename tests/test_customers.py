@@ -21,7 +21,13 @@ def test_by_hand(rows):
     assert (one["n_orders"], one["n_repeats"], one["days_since_last"], one["tenure_days"]) == (2, 1, 29, 59)
     assert (one["sales"], one["mean_order_value"], one["mean_gap_days"]) == (35.5, 17.75, 30)
     assert (one["main_category"], one["n_categories"], one["repeat_sales"]) == ("x", 2, 20)
-    assert (two["n_orders"], two["n_repeats"], two["sales"], two["returns"], two["n_returns"]) == (1, 0, 20, 10, 1)
+    assert (two["n_orders"], two["n_repeats"], two["sales"], two["returns"], two["n_returns"]) == (
+        1,
+        0,
+        20,
+        10,
+        1,
+    )
     assert np.isnan(two["mean_gap_days"])
     assert np.isnan(one["sd_gap_days"])
     assert np.isnan(one["margin"])
@@ -51,7 +57,11 @@ def test_without_order_ids_a_day_is_an_order(rows):
 
 def test_last_twelve_months_and_the_ones_before():
     frame = pd.DataFrame(
-        {"customer_id": "1", "order_date": ["2022-03-01", "2023-02-28", "2023-03-01", "2024-02-28"], "amount": [1, 2, 4, 8]}
+        {
+            "customer_id": "1",
+            "order_date": ["2022-03-01", "2023-02-28", "2023-03-01", "2024-02-28"],
+            "amount": [1, 2, 4, 8],
+        }
     )
     table = customer_table(read(frame, load_settings(as_of="2024-02-28"))).iloc[0]
     assert (table["sales_12m"], table["sales_prior_12m"], table["n_orders_12m"]) == (12, 3, 2)
@@ -71,7 +81,9 @@ def test_attributes_of_the_latest_row(rows):
 def test_against_pandas_on_the_sample(sample):
     orders = read(sample)
     table = customer_table(orders).set_index("customer_id")
-    rows = orders.table.execute().assign(amount=lambda t: t["amount"].astype(float), margin=lambda t: t["margin"].astype(float))
+    rows = orders.table.execute().assign(
+        amount=lambda t: t["amount"].astype(float), margin=lambda t: t["margin"].astype(float)
+    )
     bought = rows[rows["amount"] >= 0]
     by = bought.groupby("customer_id")
     assert (by["order_date"].nunique() - 1).equals(table["n_repeats"].rename("order_date"))

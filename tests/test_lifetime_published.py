@@ -20,9 +20,7 @@ PARETO = Fitted("pareto_nbd", PUBLISHED["pareto_nbd"][0])
 
 def _as_of(days: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     """The columns of the customer table the models need; purchases of 0 are purchases."""
-    days = days[days["date"] <= as_of].assign(
-        first=lambda t: t.groupby("customer_id")["date"].transform("min")
-    )
+    days = days[days["date"] <= as_of].assign(first=lambda t: t.groupby("customer_id")["date"].transform("min"))
     days["repeat"] = days["value"].where(days["date"] > days["first"], 0.0)
     grouped = days.groupby("customer_id")
     table = grouped.agg(
@@ -67,9 +65,7 @@ def test_parameters_and_likelihood_are_the_published_ones(fits, model):
 
 
 def test_mbg_parameters_are_those_of_lifetimes(fits):
-    assert fits["mbg_nbd"].parameters == pytest.approx(
-        {"r": 0.52, "alpha": 6.18, "a": 0.89, "b": 1.61}, abs=0.006
-    )
+    assert fits["mbg_nbd"].parameters == pytest.approx({"r": 0.52, "alpha": 6.18, "a": 0.89, "b": 1.61}, abs=0.006)
 
 
 def test_spend_parameters_are_the_published_ones(cdnow):
@@ -137,9 +133,7 @@ def test_brier_of_one_minus_exp_of_the_forecast_is_the_measured_one(cdnow, fits,
 
 
 @pytest.mark.parametrize(("model", "share"), [("pareto_nbd", 0.473), ("mbg_nbd", 0.478), ("bg_nbd", 0.470)])
-def test_the_top_tenth_by_forecast_holds_nearly_half_of_orders_and_of_revenue(
-    cdnow, scores, fits, model, share
-):
+def test_the_top_tenth_by_forecast_holds_nearly_half_of_orders_and_of_revenue(cdnow, scores, fits, model, share):
     early, late = cdnow
     revenue = late["repeat_sales"].to_numpy() - early["repeat_sales"].to_numpy()
     inputs = model_inputs(early)

@@ -150,9 +150,7 @@ def test_shortened_names_are_never_wider(width):
 
 
 def corner_counts(ax):
-    return [
-        int(words.get_text().split("Customers: ")[1].split(" (")[0].replace(",", "")) for words in ax.texts
-    ]
+    return [int(words.get_text().split("Customers: ")[1].split(" (")[0].replace(",", "")) for words in ax.texts]
 
 
 @pytest.mark.parametrize("n", [1, 3, 50, 2_000, 100_000])
@@ -199,11 +197,11 @@ def test_the_matrix_with_extreme_money(sales):
 
 def test_the_mark_of_the_concentration_curve():
     values = [50.0, 25.0, 5, 5, 5, 2, 2, 2, 2, 2]
-    assert plots.plot_lorenz(curve_of(values), 0.5).texts[0].get_text() == "The best 20.0 % hold 75.0 %"
-    assert "33.3 % hold 50.0 %" in plots.plot_lorenz(curve_of([2.0, 1, 1]), 0.2).texts[0].get_text()
-    assert "100.0 % hold 100.0 %" in plots.plot_lorenz(curve_of([7.0]), 0).texts[0].get_text()
+    assert plots.plot_lorenz(curve_of(values), 0.5).texts[0].get_text() == "The best 20.0% hold 75.0%"
+    assert "33.3% hold 50.0%" in plots.plot_lorenz(curve_of([2.0, 1, 1]), 0.2).texts[0].get_text()
+    assert "100.0% hold 100.0%" in plots.plot_lorenz(curve_of([7.0]), 0).texts[0].get_text()
     returns = plots.plot_lorenz(curve_of([90.0, 20, 5, 5, -20]), 0.5)
-    assert "hold 90.0 %" in returns.texts[0].get_text()
+    assert "hold 90.0%" in returns.texts[0].get_text()
     assert returns.get_ylim()[1] > 1.2
 
 
@@ -240,9 +238,7 @@ def test_many_groups_the_largest_are_drawn_and_the_rest_counted():
 
 
 def test_unknown_and_empty_shares_are_written():
-    profile = profile_of(TIERS, "tier", [0, 0, 0, 4], [1, 1, 1, 1]).assign(
-        share_sales=np.nan, share_value=np.nan
-    )
+    profile = profile_of(TIERS, "tier", [0, 0, 0, 4], [1, 1, 1, 1]).assign(share_sales=np.nan, share_value=np.nan)
     assert check_words(plots.plot_groups(profile, "tier")).count("–") == 4
     assert check_words(plots.plot_pyramid(profile)).count("–") == 4
 
@@ -254,9 +250,7 @@ def test_words_of_all_kinds_fit(kind, language):
     counts = pd.DataFrame(123_456, index=codes, columns=codes)
     check_words(plots.plot_movement(counts, kind, language=language))
     check_words(
-        plots.plot_groups(
-            profile_of(codes, kind, range(len(codes)), [1] * len(codes)), kind, language=language
-        )
+        plots.plot_groups(profile_of(codes, kind, range(len(codes)), [1] * len(codes)), kind, language=language)
     )
 
 
@@ -280,8 +274,7 @@ def test_one_time_buyers_are_apart_and_all_are_counted():
     ax = plots.plot_alive(table)
     assert sum(bar.get_height() for bar in ax.containers[0]) == (table["n_repeats"] > 0).sum()
     assert (
-        max(bar.get_y() + bar.get_height() for bar in ax.patches)
-        == np.histogram(table["p_alive"], 20, (0, 1))[0].max()
+        max(bar.get_y() + bar.get_height() for bar in ax.patches) == np.histogram(table["p_alive"], 20, (0, 1))[0].max()
     )
 
 
@@ -337,9 +330,7 @@ def test_wrong_tables_and_languages_are_refused():
 @pytest.mark.parametrize("name", sorted(plots.__all__))
 def test_examples_in_the_help(name):
     chart = getattr(plots, name)
-    (example,) = doctest.DocTestFinder(recurse=False).find(
-        chart, name, globs=chart.__wrapped__.__globals__.copy()
-    )
+    (example,) = doctest.DocTestFinder(recurse=False).find(chart, name, globs=chart.__wrapped__.__globals__.copy())
     assert example.examples
     assert doctest.DocTestRunner().run(example).failed == 0
 

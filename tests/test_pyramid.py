@@ -174,7 +174,7 @@ def test_cdnow_top_shares():
     sales = rows.groupby("id")["value"].sum()
     assert len(sales) == 23570
     assert _top_three(sales) == [15.9, 36.7, 67.8]
-    # 1 % is 235.7 customers, so 236; the 235 that rounding down would count hold 15.8 %
+    # 1% is 235.7 customers, so 236; the 235 that rounding down would count hold 15.8%
     assert round(100 * sales.nlargest(235).sum() / sales.sum(), 1) == 15.8
 
 

@@ -11,7 +11,11 @@ from custvalue.errors import DataError, UsageError
 from custvalue.sources import ReadRules, match_columns, read_source
 from custvalue.textfiles import find_delimiter
 
-LINES = ["customer_id{d}order_date{d}amount", "007{d}2024-01-05{d}12.50", "1234567890123456789{d}2024-01-06{d}3"]
+LINES = [
+    "customer_id{d}order_date{d}amount",
+    "007{d}2024-01-05{d}12.50",
+    "1234567890123456789{d}2024-01-06{d}3",
+]
 
 
 def write(path, text, encoding="utf-8"):
@@ -32,7 +36,8 @@ def test_delimiters_compression_and_line_ends(tmp_path, delimiter, name, newline
 
 
 @pytest.mark.parametrize(
-    ("encoding", "found"), [("utf-8", "utf-8"), ("utf-8-sig", "utf-8-sig"), ("gb18030", "gb18030"), ("utf-16", "utf-16")]
+    ("encoding", "found"),
+    [("utf-8", "utf-8"), ("utf-8-sig", "utf-8-sig"), ("gb18030", "gb18030"), ("utf-16", "utf-16")],
 )
 def test_chinese_file_in_its_usual_encodings(tmp_path, encoding, found):
     rows = "".join(f"会员{i},2024/1/{i % 28 + 1},12.5,女装外套\n" for i in range(200))
@@ -72,7 +77,11 @@ def test_excel_and_parquet_give_the_same_ids(tmp_path, rows):
 
 def test_blank_padded_header(tmp_path):
     source = read_source(write(tmp_path / "o.csv", " Customer ID , Order Date , Sales \n1,2024-01-05,5\n"))
-    assert dict(source.mapping) == {"customer_id": "Customer ID", "order_date": "Order Date", "amount": "Sales"}
+    assert dict(source.mapping) == {
+        "customer_id": "Customer ID",
+        "order_date": "Order Date",
+        "amount": "Sales",
+    }
 
 
 def test_a_column_that_is_replaced_keeps_its_values_under_another_name():

@@ -11,7 +11,7 @@ import pytest
 
 from custvalue.errors import UsageError
 from custvalue.labels import LANGUAGES, labels
-from custvalue.strategy import strategy, strategy_table
+from custvalue.strategy import strategy_for, strategy_table
 from custvalue.tables import Sentence, glossary, save, say, show
 
 STRATEGY_KINDS = ("tier", "quadrant", "value_class", "segment", "stage", "action")
@@ -56,8 +56,8 @@ def test_values_stand_in_the_unit_of_their_column():
         }
     )
     first, second = cells(frame)
-    assert first == ["1,234,567", "12.3 %", "12,345", "1,500", "1.23", "2025-02-28"]
-    assert second == ["99.50", "100.0 %", "1", "0", "0.50", "2024-02-29"]
+    assert first == ["1,234,567", "12.3%", "12,345", "1,500", "1.23", "2025-02-28"]
+    assert second == ["99.50", "100.0%", "1", "0", "0.50", "2024-02-29"]
 
 
 def test_money_headings_carry_the_currency_and_others_do_not():
@@ -225,7 +225,7 @@ def test_a_table_without_rows_is_saved_with_its_headings(tmp_path):
 
 
 def test_a_strategy_speaks_the_language_asked_for():
-    english, chinese = strategy("stage", "decline"), strategy("stage", "decline", "zh")
+    english, chinese = strategy_for("stage", "decline"), strategy_for("stage", "decline", "zh")
     assert (english.label, chinese.label) == ("Decline", "衰退期")
     assert english.code == chinese.code == "decline"
     assert "原因" in chinese.goal
@@ -256,5 +256,5 @@ def test_an_unknown_kind_or_code_names_the_nearest():
         strategy_table("teir")
     assert (kind.value.code, kind.value.values["nearest"]) == ("unknown_strategy_kind", "tier")
     with pytest.raises(UsageError) as code:
-        strategy("tier", "golden")
+        strategy_for("tier", "golden")
     assert (code.value.code, code.value.values["nearest"]) == ("unknown_strategy_code", "gold")

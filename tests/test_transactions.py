@@ -33,9 +33,23 @@ def column(values):
 @pytest.mark.parametrize(
     ("text", "money"),
     [
-        ("12.5", 12.5), (" 1,234.50 ", 1234.5), ("$90,000 ", 90000), ("¥1,000", 1000), ("(5.25)", -5.25), ("7.5-", -7.5),
-        ("-3", -3), ("1e3", 1000), (".5", 0.5), ("abc", None), ("", None), ("1,23", None), ("1.2.3", None), ("1e300", None),
-        ("nan", None), ("inf", None), ("12,50,000", None),
+        ("12.5", 12.5),
+        (" 1,234.50 ", 1234.5),
+        ("$90,000 ", 90000),
+        ("¥1,000", 1000),
+        ("(5.25)", -5.25),
+        ("7.5-", -7.5),
+        ("-3", -3),
+        ("1e3", 1000),
+        (".5", 0.5),
+        ("abc", None),
+        ("", None),
+        ("1,23", None),
+        ("1.2.3", None),
+        ("1e300", None),
+        ("nan", None),
+        ("inf", None),
+        ("12,50,000", None),
     ],
 )
 def test_money(text, money):
@@ -46,8 +60,15 @@ def test_money(text, money):
 @pytest.mark.parametrize(
     ("text", "day"),
     [
-        ("2024-02-29", "2024-02-29"), ("2023-02-29", None), ("2024/1/5 10:30", "2024-01-05"), ("20240105", "2024-01-05"),
-        ("2024-01-05T23:59:59Z", "2024-01-05"), ("2024年1月5日", "2024-01-05"), ("2024-13-01", None), ("n/a", None), ("", None),
+        ("2024-02-29", "2024-02-29"),
+        ("2023-02-29", None),
+        ("2024/1/5 10:30", "2024-01-05"),
+        ("20240105", "2024-01-05"),
+        ("2024-01-05T23:59:59Z", "2024-01-05"),
+        ("2024年1月5日", "2024-01-05"),
+        ("2024-13-01", None),
+        ("n/a", None),
+        ("", None),
     ],
 )
 def test_dates(text, day):
@@ -86,13 +107,26 @@ def test_every_reason(rows):
     dirt = pd.DataFrame(
         {
             "customer_id": ["", "1", "1", "1", "1", "1"],
-            "order_date": ["2024-01-01", "2024-13-01", "1970-01-01", "2099-01-01", "2024-03-09", "2024-01-01"],
+            "order_date": [
+                "2024-01-01",
+                "2024-13-01",
+                "1970-01-01",
+                "2099-01-01",
+                "2024-03-09",
+                "2024-01-01",
+            ],
             "amount": ["1", "2", "3", "4", "5", "x"],
         }
     )
     orders = cleaned(pd.concat([rows, dirt]), as_of=dt.date(2024, 2, 29))
     assert reasons(orders) == {
-        "purchased": 5, "returned": 1, "no_customer": 1, "bad_date": 1, "impossible_date": 2, "after_as_of": 1, "bad_amount": 1,
+        "purchased": 5,
+        "returned": 1,
+        "no_customer": 1,
+        "bad_date": 1,
+        "impossible_date": 2,
+        "after_as_of": 1,
+        "bad_amount": 1,
     }
     quarantine = orders.quarantine.execute()
     assert list(quarantine["row_number"]) == [7, 8, 9, 10, 11, 12]
@@ -120,7 +154,10 @@ def test_margin_comes_from_margin_else_cost_else_rate_else_nothing(rows):
     assert cleaned(both).table.margin.sum().execute() == 12
     assert cleaned(both.drop(columns="margin")).table.margin.sum().execute() == pytest.approx(62.5 - 6)
     rated = cleaned(rows, margin_rate=0.4)
-    assert (rated.margin_from, float(rated.table.margin.sum().execute())) == ("margin_rate", pytest.approx(25))
+    assert (rated.margin_from, float(rated.table.margin.sum().execute())) == (
+        "margin_rate",
+        pytest.approx(25),
+    )
     assert cleaned(rows).margin_from == ""
 
 
@@ -156,7 +193,8 @@ def test_bad_policy():
             st.sampled_from(["2024-01-05", "2024-02-30", "", "garbage", "1970-01-01", "2024-03-01", "2150-01-01"]),
             st.one_of(st.integers(-999, 9999).map(str), st.sampled_from(["", "x", "1,5", "(2)", "1e99", "0"])),
         ),
-        min_size=1, max_size=40,
+        min_size=1,
+        max_size=40,
     )
 )
 @settings(max_examples=40, deadline=None)
@@ -183,11 +221,20 @@ def test_online_retail_check_sums():
     assert (facts["rows_in"], facts["money_in"]) == (541_909, 9_747_747.93)
     assert facts["money_accepted"] == 8_300_065.81
     assert facts["customers"] == 4_338
-    assert reasons(orders) == {"purchased": 397_884, "returned": 8_905, "no_customer": 135_080, "zero_price": 40}
+    assert reasons(orders) == {
+        "purchased": 397_884,
+        "returned": 8_905,
+        "no_customer": 135_080,
+        "zero_price": 40,
+    }
     assert orders.quality.set_index("reason").loc["purchased", "money"] == pytest.approx(8_911_407.90, abs=0.005)
 
 
 def test_cdnow_check_sums():
     facts = clean(read_source(real_file("cdnow/CDNOW_master.txt"), columns={"amount": "dollar_value"})).facts
-    assert (facts["rows_accepted"], facts["customers"], facts["money_accepted"]) == (69_659, 23_570, 2_500_315.63)
+    assert (facts["rows_accepted"], facts["customers"], facts["money_accepted"]) == (
+        69_659,
+        23_570,
+        2_500_315.63,
+    )
     assert (facts["first_date"], facts["last_date"]) == ("1997-01-01", "1998-06-30")

@@ -20,7 +20,7 @@ __all__ = ["Fitted", "fit", "fit_best", "grouped_rows"]
 
 #: Parameters outside 1e-5 .. 1e4 (times: of the longest history) have run off along a flat likelihood.
 _SMALLEST, _LARGEST = 1e-5, 1e4
-#: A fit is no maximum when one parameter moved by 1 % gains more log-likelihood per customer than this.
+#: A fit is no maximum when one parameter moved by 1% gains more log-likelihood per customer than this.
 _GAIN = 1e-5
 #: Ridge on the log-parameters around the start, per customer, on the last rung.
 _PENALTY = 1e-4
@@ -153,14 +153,14 @@ def _penalised(family: Family, rows: pd.DataFrame) -> np.ndarray:
     return np.exp(minimize(loss, start, method="L-BFGS-B", bounds=bounds).x) * units
 
 
-#: The ladder: attempts in turn, with the word each adds to the notes. The search for Pareto/NBD is slow and takes
-#: a third of the time from the rescaled start, so its ladder begins there.
+#: The ladder: attempts in turn, with the word each adds to the notes. The search for Pareto/NBD is slow and
+#: takes a third of the time from the rescaled start, so its ladder begins there.
 _RUNGS = (("", _plain), ("rescaled", _rescaled), ("penalised", _penalised))
 _PARETO_RUNGS = (("", _rescaled), ("penalised", _penalised))
 
 
 def _is_peak(family: Family, parameters: Mapping[str, float], rows: pd.DataFrame) -> bool:
-    """Whether the likelihood is finite and no parameter moved by 1 % improves it."""
+    """Whether the likelihood is finite and no parameter moved by 1% improves it."""
     moved = [{**parameters, name: parameters[name] * by} for name in family.names for by in (0.99, 1.01)]
     allowed = _total(family, parameters, rows) + _GAIN * rows["n_customers"].sum()
     return bool(np.isfinite(allowed)) and all(_total(family, near, rows) <= allowed for near in moved)
@@ -189,7 +189,7 @@ def fit(rows: pd.DataFrame, model: str) -> Fitted:
     """Fit one model (or set up a naive rule) on the rows of :func:`grouped_rows`.
 
     Maximum likelihood through ``lifetimes``; where that fails, again from a start at the data's mean rate,
-    then our own likelihood with a weak penalty. The note ``<model>_rescaled`` or ``<model>_penalised`` tells
+    then our own likelihood with a weak penalty. The note ``rescaled:<model>`` or ``penalised:<model>`` tells
     which was needed. Raises ``AnalysisError`` when no attempt gives sane parameters (always so when nobody
     bought twice).
 
@@ -205,7 +205,7 @@ def fit(rows: pd.DataFrame, model: str) -> Fitted:
     for word, rung in ladder if (rows["x"] > 0).any() else ():
         parameters = _attempt(rung, family, rows)
         if parameters is not None:
-            notes = (f"{model}_{word}",) if word else ()
+            notes = (f"{word}:{model}",) if word else ()
             return Fitted(model, parameters, _total(family, parameters, rows), n, notes)
     raise AnalysisError("model_not_fitted", model=model, n=n)
 
@@ -213,19 +213,19 @@ def fit(rows: pd.DataFrame, model: str) -> Fitted:
 def fit_best(rows: pd.DataFrame, order: Sequence[str] = MODELS) -> Fitted:
     """The first model of ``order`` that can be fitted; the rule ``past_rate`` when none can.
 
-    Odd data never raise. ``notes`` has ``<model>_failed`` for each model passed over, and the notes of
+    Odd data never raise. ``notes`` has ``failed:<model>`` for each model passed over, and the notes of
     :func:`fit`.
 
     >>> rows = pd.DataFrame({"x": [0], "t_x": [0.0], "T": [10.0], "n_customers": [5]})
     >>> fit_best(rows, ["bg_nbd"]).notes
-    ('bg_nbd_failed',)
+    ('failed:bg_nbd',)
     """
     failed: tuple[str, ...] = ()
     for model in order:
         try:
             found = fit(rows, model)
         except AnalysisError:
-            failed += (f"{model}_failed",)
+            failed += (f"failed:{model}",)
         else:
             return replace(found, notes=failed + found.notes)
     return replace(fit(rows, "past_rate"), notes=failed)

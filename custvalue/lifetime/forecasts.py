@@ -58,7 +58,7 @@ def _fit_all(rows: pd.DataFrame, models: tuple[str, ...]) -> tuple[dict[str, Fit
         try:
             fitted[model] = fit(rows, model)
         except AnalysisError:
-            notes += (f"{model}_failed",)
+            notes += (f"failed:{model}",)
         else:
             notes += fitted[model].notes
     return fitted or {"past_rate": fit(rows, "past_rate")}, notes
@@ -150,9 +150,7 @@ def forecast(
     sales = spend * value_rate(customers, "sales").to_numpy()
     clv = orders * value[:, None] * _discount(days, rules.discount_rate)
 
-    table = _customer_table(
-        customers, inputs, fitted[alive], fitted[chosen], orders, clv, spend, weeks=days[-1] / 7
-    )
+    table = _customer_table(customers, inputs, fitted[alive], fitted[chosen], orders, clv, spend, weeks=days[-1] / 7)
     monthly = pd.DataFrame(
         {
             "month_end": ends,

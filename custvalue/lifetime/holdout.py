@@ -104,7 +104,7 @@ def _forecast_scores(model: str, early: pd.DataFrame, actual: np.ndarray, weeks:
 
 
 def _chosen(scores: pd.DataFrame, rules: LifetimeRules) -> str:
-    """The model asked for, else the least biased of those within 1 % of the smallest RMSE."""
+    """The model asked for, else the least biased of those within 1% of the smallest RMSE."""
     able = scores[scores["model"].isin(MODELS) & scores["rmse"].notna()]
     if able.empty:
         return "past_rate"
@@ -123,10 +123,10 @@ def holdout_scores(
     new in ``late`` are left out and counted in ``n_new``. Columns: model; n_customers, n_new; actual and
     forecast orders of all; bias = forecast / actual - 1; mae and rmse per customer; brier and auc of "at
     least one order", with base_rate, the share of customers for whom that came true; spearman of forecast and
-    actual orders; top_decile_share, the share of the orders made by the 10 % with the highest forecast;
+    actual orders; top_decile_share, the share of the orders made by the 10% with the highest forecast;
     chosen.
 
-    Chosen is, of the models within 1 % of the smallest rmse, the one with the smallest absolute bias; a naive
+    Chosen is, of the models within 1% of the smallest rmse, the one with the smallest absolute bias; a naive
     rule only when no model could be fitted (its measures are then NaN). Raises ``DataError`` when the tables
     do not belong together.
 
@@ -140,9 +140,7 @@ def holdout_scores(
     actual = _paired(early, late).to_numpy()
     codes = (*MODELS, *NAIVE_RULES)
     rows = [{"model": code, **_forecast_scores(code, early, actual, cutoff_days / 7)} for code in codes]
-    scores = pd.DataFrame(rows).assign(
-        n_customers=len(early), n_new=len(late) - len(early), actual=actual.sum()
-    )
+    scores = pd.DataFrame(rows).assign(n_customers=len(early), n_new=len(late) - len(early), actual=actual.sum())
     scores["chosen"] = scores["model"] == _chosen(scores, rules)
     scores["model"] = pd.Categorical(scores["model"], categories=codes, ordered=True)
     return scores[list(SCORE_COLUMNS)]

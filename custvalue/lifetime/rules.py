@@ -51,9 +51,9 @@ class VerdictRules:
     """Bounds of the verdict on a forecast; all three must hold for a code, else the next one is tried.
 
     ``*_bias``: largest absolute error of the sum, relative; ``*_skill``: smallest Brier skill against the
-    constant share of customers who bought again; ``*_mae``: largest mean absolute error relative to that of the
-    best naive rule. The last is a little above 1 for ``good``: where most customers do not buy again, "zero" has
-    a mean absolute error that even the true model hardly beats.
+    constant share of customers who bought again; ``*_mae``: largest mean absolute error relative to that of
+    the best naive rule. The last is a little above 1 for ``good``: where most customers do not buy again,
+    "zero" has a mean absolute error that even the true model hardly beats.
     """
 
     good_bias: float = 0.15

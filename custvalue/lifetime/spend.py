@@ -78,7 +78,7 @@ def _gamma_gamma(buyers: pd.DataFrame) -> dict[str, float] | None:
         except (ValueError, ArithmeticError):
             return None
     p, q, v = (float(value) for value in fitter.params_)
-    return {"p": p, "q": q, "v": v * scale}
+    return {"p": p, "q": q, "v": float(v * scale)}
 
 
 def _problem(q: Mapping[str, float] | None, mean: float) -> str:
@@ -134,7 +134,8 @@ def value_rate(customers: pd.DataFrame, value_is: str) -> pd.Series:
     """The share of a customer's purchases that stays as ``margin`` or as ``sales`` after returns.
 
     (value_i + m R) / (purchases_i + m): his own share drawn to the shop's share R with the weight of one
-    average order m. Purchases are sales before returns; a customer without a margin gets R.
+    average order m. Purchases are sales before returns; a customer without a margin gets R. A
+    margin rate lies in [-1, 1], a share of sales in [0, 1].
 
     >>> value_rate(pd.DataFrame({"sales": [100.0, 100.0], "returns": [0.0, 0.0], "margin": [50.0, 10.0],
     ...                          "n_orders": [1, 1]}), "margin").round(2).tolist()
@@ -146,4 +147,4 @@ def value_rate(customers: pd.DataFrame, value_is: str) -> pd.Series:
     overall = value.sum() / known if known > 0 else float(value_is == "sales")
     order = max(purchases.sum() / max(customers["n_orders"].sum(), 1), 1e-9)
     own = value.fillna(overall * purchases)
-    return ((own + order * overall) / (purchases + order)).clip(-1, 1).astype(float)
+    return ((own + order * overall) / (purchases + order)).clip(-1.0 if value_is == "margin" else 0.0, 1.0)

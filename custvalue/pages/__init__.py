@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from custvalue.labels import LANGUAGES, text
+from custvalue.labels import LANGUAGES, catalogue, text
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["PackFacts", "Page", "notes", "read_page", "write_pages"]
 
 FIRST_PAGE = "06_monthly_review"
+#: Tags of cells for whoever works in the notebook: how to use it, and the explorers.
+_NOTEBOOK_ONLY = {"usage", "explore"}
 _LONG_CELL = 30
 _HTML_LANGUAGE = {"en": "en", "zh": "zh-Hans"}
 _ACTIVE = ("script", "iframe", "object", "embed", "form", "link", "base", "meta")
@@ -60,9 +62,10 @@ def _tags(cell: NotebookNode) -> list[str]:
 
 
 def _shown(cell: NotebookNode, language: str) -> bool:
-    """Whether a cell belongs on the page: its language, not for exploring, and with something to show."""
-    foreign = set(LANGUAGES) & set(_tags(cell)) - {language}
-    if (foreign and language not in _tags(cell)) or "explore" in _tags(cell):
+    """Whether a cell belongs on the page: its language, not for work in the notebook, and with something to show."""
+    tags = set(_tags(cell))
+    foreign = bool(tags & set(LANGUAGES)) and language not in tags
+    if foreign or tags & _NOTEBOOK_ONLY:
         return False
     return cell.cell_type == "markdown" or bool(cell.get("outputs"))
 
@@ -147,6 +150,12 @@ def _title(notebook: NotebookNode, name: str) -> str:
     return name
 
 
+def _short(title: str, name: str, language: str) -> str:
+    """The catalogue's short title of a notebook; of one it does not know, the title up to a colon or dash."""
+    words = catalogue("pages")["short"].get(name.partition("_")[2])
+    return words[language] if words else _SHORT.split(title)[0] or title
+
+
 def _output_html(cell: NotebookNode) -> str:
     """What a cell displays as HTML, joined; plain text only where it is all there is."""
     from html import escape
@@ -188,7 +197,7 @@ def read_page(notebook: NotebookNode, name: str, language: str = "en") -> Page:
     title = _title(kept, name)
     headline = "\n".join(_output_html(cell) for cell in kept.cells if "headline" in _tags(cell))
     body, _ = _exporter().from_notebook_node(kept)
-    return Page(name, title, _SHORT.split(title)[0] or title, _clean(body), _clean(headline))
+    return Page(name, title, _short(title, name, language), _clean(body), _clean(headline))
 
 
 def _size(path: Path) -> str:

@@ -47,9 +47,7 @@ def _draw_rows(ax: Axes, numbers: pd.Series, unit: str, colour: str, label: str)
 
 
 @chart("stage", "n_customers")
-def plot_stages(
-    profile: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = ""
-) -> Axes:
+def plot_stages(profile: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = "") -> Axes:
     """Customers in each stage of the relation, and beside it the value at risk there, if that is known.
 
     ``profile`` has one row per stage, in their order: stage, n_customers and perhaps value_at_risk (money).
@@ -68,7 +66,7 @@ def plot_stages(
     row_axis(people, names)
     people.set_title(text("plots.stages_title", language))
     if risk is not None:
-        label = with_currency(text("plots.value_at_risk", language), currency)
+        label = with_currency(text("plots.value_at_risk", language), language, currency)
         _draw_rows(risk, profile["value_at_risk"], "money", ORANGE, label)
         row_axis(risk, [""] * len(names))
         risk.set_title(text("plots.risk_title", language))
@@ -77,17 +75,13 @@ def plot_stages(
 
 def _by_stage(overdue: pd.Series, stage: pd.Series) -> dict[str, pd.Series]:
     codes = (
-        list(stage.cat.categories)
-        if isinstance(stage.dtype, pd.CategoricalDtype)
-        else list(stage.dropna().unique())
+        list(stage.cat.categories) if isinstance(stage.dtype, pd.CategoricalDtype) else list(stage.dropna().unique())
     )
     return {str(code): overdue[stage == code] for code in codes}
 
 
 @chart("overdue")
-def plot_rhythm(
-    table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = ""
-) -> Axes:
+def plot_rhythm(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = "") -> Axes:
     """How long customers have been silent, in multiples of their own usual gap between orders.
 
     ``table`` has one row per customer: overdue (days since the last order / usual gap) and perhaps stage,

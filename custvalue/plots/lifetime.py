@@ -38,15 +38,13 @@ _ALIVE_BINS = np.linspace(0, 1, 21)
 
 def _with_bias(forecast: pd.Series, bias: pd.Series) -> list[str]:
     return [
-        f"{n}  ({'–' if pd.isna(b) else f'{100 * b:+.1f} %'})"
+        f"{n}  ({'–' if pd.isna(b) else f'{100 * b:+.1f}%'})"
         for n, b in zip(values(forecast, "count"), bias, strict=True)
     ]
 
 
 @chart("model", "forecast", "actual", "bias")
-def plot_holdout(
-    scores: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = ""
-) -> Axes:
+def plot_holdout(scores: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = "") -> Axes:
     """What each model and each naive rule foretold for the test period, against the orders that came.
 
     ``scores`` has one row per model or rule: model, forecast and actual (orders of all customers), bias
@@ -55,13 +53,11 @@ def plot_holdout(
     >>> scores = pd.DataFrame({"model": ["bg_nbd", "zero"], "forecast": [88.0, 0.0], "actual": [100, 100],
     ...                        "bias": [-0.12, -1.0], "mae": [0.8, 0.9], "chosen": [True, False]})
     >>> [words.get_text() for words in plot_holdout(scores).texts]
-    ['88  (-12.0 %)', '0  (-100.0 %)', '100 orders came']
+    ['88  (-12.0%)', '0  (-100.0%)', '100 orders came']
     """
     ax = new_axes(ax, 1.8 + 0.42 * len(scores))
     chosen = scores["chosen"].astype(bool) if "chosen" in scores else pd.Series(False, index=scores.index)
-    bars = ax.barh(
-        range(len(scores)), scores["forecast"], color=np.where(chosen, BLUE, "#b9cfdf"), height=0.62
-    )
+    bars = ax.barh(range(len(scores)), scores["forecast"], color=np.where(chosen, BLUE, "#b9cfdf"), height=0.62)
     ax.bar_label(bars, _with_bias(scores["forecast"], scores["bias"]), padding=4, fontsize=9, bbox=ON_WHITE)
     row_axis(ax, words("model", scores["model"], language, 34))
     actual = scores["actual"].iloc[0]
@@ -78,9 +74,7 @@ def plot_holdout(
 
 
 @chart("month_end", "expected_orders", "clv")
-def plot_forecast(
-    monthly: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = ""
-) -> Axes:
+def plot_forecast(monthly: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = "") -> Axes:
     """The value expected from today's customers in each month to come, and below it the orders.
 
     ``monthly`` has one row per month: month_end, expected_orders, clv (money). The axes of the value are
@@ -95,7 +89,7 @@ def plot_forecast(
     months = monthly["month_end"].dt.to_period("M").dt.to_timestamp()
     money.bar(months, monthly["clv"], width=BAR_DAYS, color=BLUE)
     orders.plot(months, monthly["expected_orders"], color=GREEN, marker="o", markersize=3.5)
-    label = with_currency(text("plots.expected_value", language), currency)
+    label = with_currency(text("plots.expected_value", language), language, currency)
     money.set(title=text("plots.forecast_title", language), ylabel=label)
     orders.set(ylabel=text("plots.expected_orders", language), xlabel=text("plots.month", language))
     orders.set_ylim(0, max(monthly["expected_orders"].max() * 1.1, 1e-9))
@@ -106,15 +100,13 @@ def plot_forecast(
 
 
 @chart("clv_12m")
-def plot_value_curve(
-    table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = ""
-) -> Axes:
+def plot_value_curve(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = "") -> Axes:
     """How much of the forecast value the best customers hold, from the most valuable downwards.
 
     ``table`` has one row per customer: clv_12m.
 
     >>> plot_value_curve(pd.DataFrame({"clv_12m": [80.0, 5.0, 5.0, 5.0, 5.0]})).texts[0].get_text()
-    'The best 20.0 % hold 80.0 %'
+    'The best 20.0% hold 80.0%'
     """
     ax = new_axes(ax, 4.8)
     ax.set_title(text("plots.value_curve_title", language))
@@ -128,9 +120,7 @@ def plot_value_curve(
 
 
 @chart("p_alive")
-def plot_alive(
-    table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = ""
-) -> Axes:
+def plot_alive(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = "") -> Axes:
     """How many customers have which probability of being alive; one-time buyers apart if n_repeats is there.
 
     ``table`` has one row per customer: p_alive and perhaps n_repeats (0 = bought on one day only).

@@ -73,7 +73,7 @@ def _ticks(side: _Side) -> list[float]:
 
 
 def _tick_words(side: _Side, ticks: list[float]) -> list[str]:
-    return [f"{100 * tick:g} %" if unit_of(side.column) == "share" else f"{tick:,.12g}" for tick in ticks]
+    return [f"{100 * tick:g}%" if unit_of(side.column) == "share" else f"{tick:,.12g}" for tick in ticks]
 
 
 def _set_axis(ax: Axes, name: str, side: _Side, border: float) -> Axis:
@@ -95,9 +95,7 @@ def _set_axis(ax: Axes, name: str, side: _Side, border: float) -> Axis:
 
 def _axis_label(side: _Side, language: str, currency: str) -> str:
     what = heading(side.column, language, currency)
-    label = text(
-        "plots.matrix_axis", language, what=what, cut=format_value(side.cut, unit_of(side.column) or "number")
-    )
+    label = text("plots.matrix_axis", language, what=what, cut=format_value(side.cut, unit_of(side.column) or "number"))
     return label if side.scale == "linear" else text("plots.log_scale", language, what=label)
 
 
@@ -107,13 +105,9 @@ def _draw_density(ax: Axes, x: pd.Series, y: pd.Series, sides: tuple[_Side, _Sid
     from matplotlib.colors import ListedColormap, LogNorm
 
     transforms = [axis.get_transform() for axis in (ax.xaxis, ax.yaxis)]
-    ends = [
-        move.transform(np.array([side.low, side.high])) for move, side in zip(transforms, sides, strict=True)
-    ]
+    ends = [move.transform(np.array([side.low, side.high])) for move, side in zip(transforms, sides, strict=True)]
     edges = [np.linspace(*end, _CELLS) for end in ends]
-    moved = [
-        move.transform(numbers.to_numpy(float)) for move, numbers in zip(transforms, (x, y), strict=True)
-    ]
+    moved = [move.transform(numbers.to_numpy(float)) for move, numbers in zip(transforms, (x, y), strict=True)]
     counts = np.histogram2d(*moved, bins=edges)[0].T
     borders = [move.inverted().transform(edge) for move, edge in zip(transforms, edges, strict=True)]
     blues = ListedColormap(colormaps["Blues"](np.linspace(0.25, 1, 256)))
@@ -142,9 +136,7 @@ def _draw_points(ax: Axes, x: pd.Series, y: pd.Series, codes: pd.Series, order: 
 
 def _name_corners(ax: Axes, codes: pd.Series, kind: str, language: str) -> None:
     counts = codes.astype(str).value_counts()
-    for (code, word), (right, top), colour in zip(
-        labels(kind, language).items(), _CORNERS, _COLOURS, strict=True
-    ):
+    for (code, word), (right, top), colour in zip(labels(kind, language).items(), _CORNERS, _COLOURS, strict=True):
         n = int(counts.get(code, 0))
         words = text("plots.matrix_corner", language, word=shorten(word, 34), n=n, share=n / len(codes))
         place = {"x": 0.985 if right else 0.015, "y": 0.975 if top else 0.025, "transform": ax.transAxes}
@@ -184,12 +176,8 @@ def plot_matrix(matrix: Any, *, ax: Axes | None = None, language: str = "en", cu
         _draw_density(ax, x, y, sides, language)
     else:
         _draw_points(ax, x, y, table[kind], list(labels(kind)))
-    ax.plot(
-        [sides[0].cut] * 2, [sides[1].low, sides[1].high], color=INK, linestyle="--", linewidth=1, zorder=3
-    )
-    ax.plot(
-        [sides[0].low, sides[0].high], [sides[1].cut] * 2, color=INK, linestyle="--", linewidth=1, zorder=3
-    )
+    ax.plot([sides[0].cut] * 2, [sides[1].low, sides[1].high], color=INK, linestyle="--", linewidth=1, zorder=3)
+    ax.plot([sides[0].low, sides[0].high], [sides[1].cut] * 2, color=INK, linestyle="--", linewidth=1, zorder=3)
     _name_corners(ax, matrix.table[kind], kind, language)
     ax.set_xlabel(_axis_label(sides[0], language, currency))
     ax.set_ylabel(_axis_label(sides[1], language, currency))

@@ -52,9 +52,7 @@ def draw_concentration(ax: Axes, customers: np.ndarray, value: np.ndarray, langu
     ax.plot([share], [held], "o", color=ORANGE, zorder=4, clip_on=False)
     words = text("plots.top_hold", language, share=share, held=held)
     place = {"xytext": (12, -12 if held > 0.9 else -5), "textcoords": "offset points", "va": "top"}
-    ax.annotate(
-        words, (share, held), color=INK, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5}, **place
-    )
+    ax.annotate(words, (share, held), color=INK, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5}, **place)
     ax.set_xlim(0, 1)
     ax.set_ylim(min(0.0, value.min()), max(1.0, value.max()) * 1.02)
     number_axis(ax.xaxis, "share")
@@ -82,7 +80,7 @@ def plot_lorenz(
 
     >>> curve = pd.DataFrame({"share_customers": [0.2, 1.0], "share_value": [0.8, 1.0]})
     >>> [words.get_text() for words in plot_lorenz(curve, 0.6).texts]
-    ['The best 20.0 % hold 80.0 %']
+    ['The best 20.0% hold 80.0%']
     """
     ax = new_axes(ax, 4.8)
     ax.set_title(text("plots.lorenz_title", language, gini=gini))
@@ -116,9 +114,7 @@ def _draw_triangle(ax: Axes, letters: list[str]) -> None:
 
 
 @chart("tier", "n_customers", "share_customers", "share_value")
-def plot_pyramid(
-    summary: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = ""
-) -> Axes:
+def plot_pyramid(summary: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = "") -> Axes:
     """The pyramid from platinum to lead, and beside each band its share of the customers and of the value.
 
     ``summary`` has one row per tier, the best first: tier, n_customers, share_customers, share_value. The

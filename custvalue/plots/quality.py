@@ -45,9 +45,7 @@ def month_axis(ax: Axes, months: pd.Series) -> None:
 
 
 @chart("status", "reason", "rows")
-def plot_quality(
-    quality: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = ""
-) -> Axes:
+def plot_quality(quality: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = "") -> Axes:
     """Rows set aside by reason, as bars; the rows accepted, which dwarf them, stand in the title.
 
     ``quality`` has one row per status and reason: status (``accepted`` or ``quarantined``), reason, rows.
@@ -58,9 +56,7 @@ def plot_quality(
     '980 rows accepted, 20 set aside'
     """
     accepted = quality.loc[quality["status"] == "accepted", "rows"].sum()
-    aside = quality[(quality["status"] == "quarantined") & (quality["rows"] > 0)].sort_values(
-        "rows", ascending=False
-    )
+    aside = quality[(quality["status"] == "quarantined") & (quality["rows"] > 0)].sort_values("rows", ascending=False)
     title = text("plots.quality_title", language, accepted=accepted, aside=aside["rows"].sum())
     ax = new_axes(ax, 1.5 + 0.35 * max(len(aside), 2))
     ax.set_title(title)
@@ -76,9 +72,7 @@ def plot_quality(
 
 
 @chart("month", "sales", "n_customers", "n_orders")
-def plot_months(
-    months: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = ""
-) -> Axes:
+def plot_months(months: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = "") -> Axes:
     """Sales of each month as bars, and below, on the same months, the orders and the customers who bought.
 
     ``months`` has one row per month: month (its first day), sales, n_customers, n_orders. The axes of the
@@ -93,7 +87,7 @@ def plot_months(
     money.bar(months["month"], months["sales"], width=BAR_DAYS, color=BLUE)
     money.set(
         title=text("plots.months_title", language),
-        ylabel=with_currency(text("plots.sales", language), currency),
+        ylabel=with_currency(text("plots.sales", language), language, currency),
     )
     for column, colour, marker in (("n_orders", GREEN, "s"), ("n_customers", ORANGE, "o")):
         label = text(f"plots.{column}", language)

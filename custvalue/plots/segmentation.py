@@ -100,9 +100,7 @@ def _standardised(features: pd.DataFrame) -> pd.DataFrame:
 
 
 @chart("cluster")
-def plot_clusters(
-    centres: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = ""
-) -> Axes:
+def plot_clusters(centres: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = "") -> Axes:
     """What tells the clusters apart: the median of each feature, coloured by its place among them.
 
     ``centres`` has one row per cluster: cluster, the features (numbers) and perhaps n_customers. The colour

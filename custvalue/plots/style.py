@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from custvalue.errors import UsageError
-from custvalue.labels import LANGUAGES, catalogue, format_value, labels, text
+from custvalue.labels import LANGUAGES, catalogue, format_value, labels, text, with_currency
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -220,22 +220,13 @@ def values(numbers: Iterable[float], unit: str) -> list[str]:
     """Numbers as written beside bars and in cells, in their unit.
 
     >>> values([1234, float("nan")], "count"), values([0.123], "share")
-    (['1,234', '–'], ['12.3 %'])
+    (['1,234', '–'], ['12.3%'])
     """
     return [format_value(number, unit) for number in numbers]
 
 
-def with_currency(words: str, currency: str) -> str:
-    """An axis label of money with its currency, where that is known.
-
-    >>> with_currency("Sales", "CNY"), with_currency("Sales", "")
-    ('Sales (CNY)', 'Sales')
-    """
-    return f"{words} ({currency})" if currency else words
-
-
 def _percent(share: float, _: int | None = None) -> str:
-    return f"{100 * share:.6g} %"
+    return f"{100 * share:.6g}%"
 
 
 def number_axis(axis: Axis, unit: str, parts: int = 6) -> None:
@@ -356,6 +347,10 @@ def chart(*columns: str) -> Callable[[Callable[..., Axes]], Callable[..., Axes]]
                 else:
                     result = draw(*call.args, **call.kwargs)
                 _finish(result.figure if ax is None else ax, language)
+                interactive = matplotlib.is_interactive()
+            matplotlib.interactive(
+                interactive
+            )  # a notebook's first figure turns it on; leaving the context does not undo it
             return result
 
         return drawn

@@ -106,9 +106,7 @@ def _new_interests(rng: np.random.RandomState, people: pd.DataFrame, lines: pd.D
     return first.assign(day=first["day"] - rng.randint(1, 15, size=len(first)), event="view")
 
 
-def event_table(
-    rng: np.random.RandomState, people: pd.DataFrame, lines: pd.DataFrame, ids: pd.Series
-) -> pd.DataFrame:
+def event_table(rng: np.random.RandomState, people: pd.DataFrame, lines: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
     """One row per event, by date; category and price band of views only."""
     events = pd.concat([_daily_life(rng, people), _new_interests(rng, people, lines)])
     events = events.sort_values(["day", "who"], kind="stable", ignore_index=True)
@@ -140,9 +138,7 @@ def _known_on(orders: pd.DataFrame, day: int, n: int) -> pd.DataFrame:
     )
 
 
-def _sent(
-    rng: np.random.RandomState, campaign: Campaign, people: pd.DataFrame, listed: np.ndarray
-) -> pd.DataFrame:
+def _sent(rng: np.random.RandomState, campaign: Campaign, people: pd.DataFrame, listed: np.ndarray) -> pd.DataFrame:
     """One row per customer on the list: held out or written to, and whether he responded."""
     who = np.sort(rng.permutation(np.flatnonzero(listed))[: campaign.at_most])
     held = rng.uniform(size=len(who)) < HOLD_OUT
