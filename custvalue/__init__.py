@@ -33,6 +33,7 @@ _NAMES = {
     "report": ("run_report",),
     "review": (
         "actions_summary",
+        "first_step",
         "labelled",
         "movement",
         "moves",
@@ -42,7 +43,7 @@ _NAMES = {
         "totals",
     ),
     "strategy": ("strategy_for", "strategy_table"),
-    "tables": ("glossary", "notes", "save", "say", "show"),
+    "tables": ("advise", "glossary", "notes", "save", "say", "show"),
 }
 _MODULES = ("churn", "lifetime", "matrix", "pyramid", "segmentation")
 _HOME = {name: module for module, names in _NAMES.items() for name in names}

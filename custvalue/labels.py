@@ -93,7 +93,8 @@ def describe(column: str, language: str = "en") -> str:
 
 
 def unit_of(column: str) -> str:
-    """The unit of a column: ``money``, ``count``, ``share``, ``days``, ``number``, ``date`` or ``text``.
+    """The unit of a column: ``money``, ``count``, ``share``, ``days``, ``number``, ``date``,
+    ``plain`` or ``text``.
 
     >>> unit_of("p_alive")
     'share'
@@ -105,7 +106,7 @@ def text(key: str, /, language: str = "en", **values: Any) -> str:
     """A sentence of the catalogue with its values put in.
 
     ``key`` is ``file.entry``. A template may give a value a unit: ``{share:percent}``, ``{sales:money}``,
-    ``{n:count}``, ``{x:number}``, ``{x:change}``, ``{day:date}``.
+    ``{n:count}``, ``{x:number}``, ``{x:plain}``, ``{x:change}``, ``{day:date}``.
 
     >>> text("pages.language_name", "zh")
     '中文'
@@ -130,6 +131,7 @@ _UNITS = {
     "count": lambda value: f"{value:,.0f}",
     "days": lambda value: f"{value:,.0f}",
     "number": lambda value: f"{value:,.2f}",
+    "plain": lambda value: f"{value:,.2f}".removesuffix("0").removesuffix(".0").removesuffix("."),
     "date": lambda value: value.strftime("%Y-%m-%d"),
 }
 

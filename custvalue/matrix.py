@@ -221,7 +221,8 @@ def value_potential_matrix(
 
     The table has one row per customer: ``customer_id``, ``current_value`` and ``potential`` (0 to 100),
     ``value_class`` (one of ``VALUE_CLASSES``). High is strictly above the cut, as in
-    :func:`sales_margin_matrix`.
+    :func:`sales_margin_matrix`; the cuts are taken among the customers who bought within ``gone_days``, so that a
+    long list of former customers does not make all others look good.
 
     *Current value*: percentile rank of the margin of the last 12 months, of sales where margin is unknown.
 
@@ -251,6 +252,8 @@ def value_potential_matrix(
     potential, notes = _potential(customers, rules, attributes)
     axes = {"current_value": _current_value(customers), "potential": potential}
     table = customers[["customer_id"]].assign(**axes).reset_index(drop=True)
-    x_cut, y_cut = cuts or tuple(_cut(table[axis], rules.threshold) for axis in axes)
+    here = (customers["days_since_last"] <= rules.gone_days).to_numpy()
+    counted = table[here] if here.any() else table
+    x_cut, y_cut = cuts or tuple(_cut(counted[axis], rules.threshold) for axis in axes)
     table["value_class"] = _codes(table["current_value"] > x_cut, table["potential"] > y_cut, VALUE_CLASSES)
     return Matrix(table, "current_value", "potential", x_cut, y_cut, notes)

@@ -24,6 +24,7 @@ __all__ = [
     "ACTION_RULES",
     "actions_summary",
     "empty_scorecard",
+    "first_step",
     "labelled",
     "month_before",
     "movement",
@@ -200,6 +201,16 @@ def totals(months: pd.DataFrame, before: pd.DataFrame, now: pd.DataFrame) -> pd.
     table = pd.DataFrame(rows, columns=["total", "month_before", "this_month"]).astype({"month_before": "float64"})
     change = table["this_month"].astype(float) / table["month_before"].where(table["month_before"] != 0) - 1
     return table.assign(this_month=table["this_month"].astype(float), change=change)
+
+
+def first_step(steps: pd.DataFrame) -> pd.Series:
+    """The action to begin with: the one with most value at risk that is not about doing less; else the first.
+
+    ``steps`` is the result of :func:`actions_summary`.
+    """
+    active = steps[~steps["action"].isin(["let_rest", "serve_simply"])]
+    chosen = active if len(active) else steps
+    return chosen.loc[chosen["value_at_risk"].fillna(0).idxmax()]
 
 
 def actions_summary(table: pd.DataFrame) -> pd.DataFrame:

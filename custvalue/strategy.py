@@ -69,16 +69,16 @@ def strategy_for(kind: str, code: str, language: str = "en") -> Strategy:
 def strategy_table(kind: str, language: str = "en", codes: Iterable[str] | None = None) -> pd.DataFrame:
     """What to do with each group of a kind: one row per code, in the order of the catalogue or of ``codes``.
 
-    Columns: the code in a column named like the kind (ordered categorical), ``label``, ``goal``, ``actions``,
-    ``offer``, ``measure_text`` and ``care``. Raises :class:`~custvalue.errors.UsageError` as :func:`strategy_for`
+    Columns: the code in a column named like the kind (ordered categorical), ``goal``, ``actions``, ``offer``,
+    ``measure_text`` and ``care``. Raises :class:`~custvalue.errors.UsageError` as :func:`strategy_for`
     does.
 
-    >>> strategy_table("tier", codes=["gold", "lead"])[["tier", "label"]].values.tolist()
-    [['gold', 'Gold'], ['lead', 'Lead']]
+    >>> strategy_table("tier", codes=["gold", "lead"])["tier"].tolist()
+    ['gold', 'lead']
     """
     known = list(_of_kind(kind))
     rows = [asdict(strategy_for(kind, code, language)) for code in (known if codes is None else codes)]
-    fields = ["code", "label", "goal", "actions", "offer", "measure", "care"]
+    fields = ["code", "goal", "actions", "offer", "measure", "care"]
     table = pd.DataFrame(rows, columns=fields).rename(columns={"code": kind, "measure": "measure_text"})
     table[kind] = pd.Categorical(table[kind], categories=known, ordered=True)
     return table

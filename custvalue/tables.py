@@ -15,16 +15,18 @@ import pandas as pd
 from pandas.api import types
 
 from custvalue.labels import catalogue, describe, format_value, heading, labels, text, unit_of
+from custvalue.strategy import strategy_table
 
-__all__ = ["Sentence", "Sentences", "ShownTable", "glossary", "notes", "save", "say", "show"]
+__all__ = ["Advice", "Sentence", "Sentences", "ShownTable", "advise", "glossary", "notes", "save", "say", "show"]
 
 _MISSING = "–"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _STYLES = {
-    "number": "text-align:right;white-space:nowrap",
+    "number": "text-align:right",
     "date": "text-align:left;white-space:nowrap",
     "text": "text-align:left",
 }
+_ONE_LINE = ";white-space:nowrap"
 _PAGE = """\
 <table class="cv-table" border="0">
 {%- if table.title %}
@@ -39,7 +41,7 @@ _PAGE = """\
 <tbody>
 {%- for row in table.rows %}
 <tr>
-{%- for cell in row %}<td style="{{ styles[table.columns[loop.index0].align] }}">{{ cell }}</td>{% endfor -%}
+{%- for cell in row %}<td style="{{ cells[loop.index0] }}">{{ cell }}</td>{% endfor -%}
 </tr>
 {%- endfor %}
 </tbody>
@@ -49,11 +51,23 @@ _PAGE = """\
 {%- endif %}"""
 
 
+_ADVICE = """\
+<div class="cv-advice">
+{%- for title, items in groups %}
+<section><h4>{{ title }}</h4><dl>
+{%- for word, said in items %}
+<dt>{{ word }}</dt><dd>{{ said }}</dd>
+{%- endfor %}
+</dl></section>
+{%- endfor %}
+</div>"""
+
+
 @cache
-def _page() -> Any:
+def _template(source: str) -> Any:
     from jinja2 import Environment
 
-    return Environment(autoescape=True).from_string(_PAGE)
+    return Environment(autoescape=True).from_string(source)
 
 
 @dataclass(frozen=True)
@@ -75,7 +89,8 @@ class ShownTable:
     note: str
 
     def _repr_html_(self) -> str:
-        return _page().render(table=self, styles=_STYLES)
+        cells = [_STYLES[column.align] + (_ONE_LINE if column.align == "number" else "") for column in self.columns]
+        return _template(_PAGE).render(table=self, styles=_STYLES, cells=cells)
 
     def __repr__(self) -> str:
         lines = [[column.heading for column in self.columns], *self.rows]
@@ -108,6 +123,19 @@ class Sentences:
 
     def __repr__(self) -> str:
         return "\n".join(self.texts)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do with each group: a title and (word, text) pairs a group, shown as cards in a notebook."""
+
+    groups: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+    def _repr_html_(self) -> str:
+        return _template(_ADVICE).render(groups=self.groups)
+
+    def __repr__(self) -> str:
+        return "\n\n".join("\n".join([title, *(f"  {w}: {s}" for w, s in items)]) for title, items in self.groups)
 
 
 def _width(word: str) -> int:
@@ -217,6 +245,23 @@ def notes(topic: str, codes: Iterable[str], language: str = "en") -> Sentences:
     split = (code.partition(":") for code in codes)
     found = [text(f"notes.{topic}_{name}", language, part=parts.get(part, part)) for name, _, part in split]
     return Sentences(tuple(dict.fromkeys(found)))
+
+
+def advise(kind: str, language: str = "en", codes: Iterable[str] | None = None) -> Advice:
+    """What to do with each group of a kind, from the strategy catalogue; ``codes`` chooses groups and their order.
+
+    >>> advise("tier", codes=["gold"]).groups[0][0]
+    'Gold'
+    """
+    fields = ("goal", "actions", "offer", "measure_text", "care")
+    table = strategy_table(kind, language, codes)
+    words = labels(kind, language)
+    return Advice(
+        tuple(
+            (words[code], tuple((heading(field, language), row[field]) for field in fields))
+            for code, row in zip(table[kind], table.to_dict("records"), strict=True)
+        )
+    )
 
 
 def glossary(columns: Iterable[str], language: str = "en") -> pd.DataFrame:

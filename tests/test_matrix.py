@@ -142,10 +142,16 @@ def test_a_customer_silent_for_over_a_year_has_no_potential():
     assert result["value_class"].tolist()[1:3] == ["secondary_value", "secondary_value"]
 
 
-def test_where_most_customers_are_gone_the_living_are_high():
-    table = members(10, days_since_last=[400] * 7 + [5] * 3, margin_12m=[0.0] * 7 + [5.0] * 3)
+def test_where_most_customers_are_gone_the_cuts_divide_those_who_are_left():
+    table = members(11, days_since_last=[400] * 7 + [1, 2, 3, 4], margin_12m=[0.0] * 7 + [4.0, 3.0, 2.0, 1.0])
     classes = value_potential_matrix(table).table["value_class"].tolist()
-    assert classes == ["low_value"] * 7 + ["high_value"] * 3
+    assert classes == ["low_value"] * 7 + ["high_value"] * 2 + ["low_value"] * 2
+
+
+def test_where_everybody_is_gone_the_cuts_divide_them_all():
+    table = members(4, days_since_last=[400] * 4, margin_12m=[4.0, 3.0, 2.0, 1.0])
+    classes = value_potential_matrix(table).table["value_class"].tolist()
+    assert classes == ["secondary_value"] * 2 + ["low_value"] * 2
 
 
 def test_all_one_time_buyers_still_differ_in_activity():

@@ -12,7 +12,7 @@ import pytest
 from custvalue.errors import UsageError
 from custvalue.labels import LANGUAGES, labels
 from custvalue.strategy import strategy_for, strategy_table
-from custvalue.tables import Sentence, glossary, save, say, show
+from custvalue.tables import Sentence, advise, glossary, save, say, show
 
 STRATEGY_KINDS = ("tier", "quadrant", "value_class", "segment", "stage", "action")
 EVIL = '<script>alert("x")</script>&amp;'
@@ -235,8 +235,8 @@ def test_a_strategy_speaks_the_language_asked_for():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_strategy_table_has_a_full_row_for_every_code(kind, language):
     table = strategy_table(kind, language)
-    assert list(table.columns) == [kind, "label", "goal", "actions", "offer", "measure_text", "care"]
-    assert table["label"].tolist() == list(labels(kind, language).values())
+    assert list(table.columns) == [kind, "goal", "actions", "offer", "measure_text", "care"]
+    assert table[kind].tolist() == list(labels(kind))
     assert table[kind].cat.categories.tolist() == list(labels(kind))
     assert (table.drop(columns=kind).map(len) > 0).all(axis=None)
 
@@ -258,3 +258,12 @@ def test_an_unknown_kind_or_code_names_the_nearest():
     with pytest.raises(UsageError) as code:
         strategy_for("tier", "golden")
     assert (code.value.code, code.value.values["nearest"]) == ("unknown_strategy_code", "gold")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_advice_has_a_card_with_five_lines_for_each_group(language):
+    cards = advise("stage", language, codes=["drop", "grow"])
+    assert [title for title, _ in cards.groups] == [labels("stage", language)[code] for code in ("drop", "grow")]
+    assert {len(items) for _, items in cards.groups} == {5}
+    assert cards._repr_html_().count("<dt>") == 10
+    assert labels("stage", language)["grow"] in repr(cards)

@@ -149,6 +149,8 @@ def holdout_scores(
 def verdict(scores: pd.DataFrame, rules: VerdictRules | None = None) -> dict[str, Any]:
     """What the holdout says of the chosen forecast: ``good``, ``with_care`` or ``do_not_use``, and why.
 
+    ``unknown`` where ``scores`` has no rows, as nothing could be held out.
+
     Keys: code, model, bias (of the sum), brier_skill = 1 - brier / (base (1 - base)) against the constant
     share of customers who bought again, mae_ratio = mae / that of the best naive rule, best_naive. All three
     numbers must be within the bounds of :class:`VerdictRules`; one that can not be computed is not.
@@ -158,6 +160,8 @@ def verdict(scores: pd.DataFrame, rules: VerdictRules | None = None) -> dict[str
     >>> verdict(pd.DataFrame(rows))["code"]
     'good'
     """
+    if scores.empty:
+        return dict.fromkeys(("bias", "brier_skill", "mae_ratio"), math.nan) | {"code": "unknown", "model": ""}
     rules = rules or VerdictRules()
     row = scores[scores["chosen"].astype(bool)].iloc[0]
     naive = scores[scores["model"].isin(NAIVE_RULES)].sort_values("mae", kind="stable").iloc[0]

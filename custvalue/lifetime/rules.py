@@ -13,7 +13,7 @@ MODELS = ("bg_nbd", "mbg_nbd", "pareto_nbd")
 #: Rules of thumb every model has to beat.
 NAIVE_RULES = ("past_rate", "rate_if_active", "zero")
 #: What a holdout can say of a forecast, best first.
-VERDICTS = ("good", "with_care", "do_not_use")
+VERDICTS = ("good", "with_care", "do_not_use", "unknown")
 
 
 def _in_range(name: str, value: float, low: float, high: float) -> None:

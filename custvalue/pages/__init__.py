@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custvalue.labels import LANGUAGES, catalogue, text
+from custvalue.pages.font import font_face
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -150,10 +151,9 @@ def _title(notebook: NotebookNode, name: str) -> str:
     return name
 
 
-def _short(title: str, name: str, language: str) -> str:
-    """The catalogue's short title of a notebook; of one it does not know, the title up to a colon or dash."""
-    words = catalogue("pages")["short"].get(name.partition("_")[2])
-    return words[language] if words else _SHORT.split(title)[0] or title
+def _short(title: str) -> str:
+    """The title up to a colon or dash."""
+    return _SHORT.split(title)[0] or title
 
 
 def _output_html(cell: NotebookNode) -> str:
@@ -197,7 +197,7 @@ def read_page(notebook: NotebookNode, name: str, language: str = "en") -> Page:
     title = _title(kept, name)
     headline = "\n".join(_output_html(cell) for cell in kept.cells if "headline" in _tags(cell))
     body, _ = _exporter().from_notebook_node(kept)
-    return Page(name, title, _short(title, name, language), _clean(body), _clean(headline))
+    return Page(name, title, _short(title), _clean(body), _clean(headline))
 
 
 def _size(path: Path) -> str:
@@ -247,6 +247,12 @@ def _links(pages: Sequence[Page], language: str) -> list[dict[str, str]]:
     return [home, *({"href": page.href, "short": page.short} for page in pages)]
 
 
+def _all_texts(pages: Sequence[Page], facts: PackFacts, language: str) -> list[str]:
+    """Every text that can stand on a page of the pack."""
+    words = [entry[language] for entry in catalogue("pages").values()]
+    return [*words, facts.source, *(text for page in pages for text in (page.title, page.body, page.headline))]
+
+
 def _common(pages: Sequence[Page], facts: PackFacts, language: str) -> dict[str, Any]:
     """What every template needs."""
     from markupsafe import Markup
@@ -254,6 +260,7 @@ def _common(pages: Sequence[Page], facts: PackFacts, language: str) -> dict[str,
     return {
         "html_lang": _HTML_LANGUAGE[language],
         "css": Markup(resources.files("custvalue.pages").joinpath("style.css").read_text("utf-8")),
+        "font": Markup(font_face(_all_texts(pages, facts, language))),
         "links": _links(pages, language),
         "version": facts.version,
         "as_of": facts.as_of,
