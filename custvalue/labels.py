@@ -5,6 +5,7 @@ Every other module works with neutral codes and calls this one when something is
 
 from __future__ import annotations
 
+import re
 import string
 import tomllib
 from collections.abc import Mapping
@@ -112,7 +113,8 @@ def text(key: str, /, language: str = "en", **values: Any) -> str:
     '中文'
     """
     file, entry = key.split(".", 1)
-    return _FORMATTER.vformat(catalogue(file)[entry][language], (), values)
+    said = _FORMATTER.vformat(catalogue(file)[entry][language], (), values)
+    return re.sub(r"(?<=\S) +(?=[ .,;:)，。；：）])", "", said)
 
 
 def _percent(value: float) -> str:
@@ -120,7 +122,7 @@ def _percent(value: float) -> str:
 
 
 def _money(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.2f}"
+    return f"{value:,.0f}" if abs(value) >= 100 or value == 0 else f"{value:,.2f}"
 
 
 _UNITS = {

@@ -242,11 +242,11 @@ def value_potential_matrix(
 
     Raises ``DataError`` if ``attributes`` holds a customer twice.
 
-    >>> customers = pd.DataFrame({"customer_id": ["a", "b"], "sales_12m": [90.0, 0.0],
-    ...     "sales_prior_12m": [50.0, 80.0], "margin_12m": [9.0, 0.0], "tenure_days": [900, 900],
-    ...     "days_since_last": [9, 400], "mean_gap_days": [30.0, 30.0], "n_categories": [2, 2]})
+    >>> customers = pd.DataFrame({"customer_id": list("abc"), "sales_12m": [90.0, 20.0, 0.0],
+    ...     "sales_prior_12m": [50.0, 60.0, 80.0], "margin_12m": [9.0, 2.0, 0.0], "tenure_days": 900,
+    ...     "days_since_last": [9, 60, 400], "mean_gap_days": 30.0, "n_categories": 2})
     >>> value_potential_matrix(customers).table["value_class"].tolist()
-    ['high_value', 'low_value']
+    ['high_value', 'low_value', 'low_value']
     """
     rules = rules or MatrixRules()
     potential, notes = _potential(customers, rules, attributes)

@@ -152,7 +152,8 @@ def plot_matrix(matrix: Any, *, ax: Axes | None = None, language: str = "en", cu
     ``matrix`` holds ``table`` (one row per customer: the two measures and ``quadrant`` or ``value_class``),
     ``x`` and ``y`` (the measures' columns), ``x_cut`` and ``y_cut``. Up to 2,000 customers are points, more
     are shown by their density. Of more than 200 the outermost 1 per cent on each side are drawn at the edge.
-    Skewed money is on a log scale, with a linear part around zero where there are returns.
+    Skewed money is on a log scale, with a linear part around zero where there are returns. A matrix with one measure
+    on both axes (margin unknown) is no picture, and says so.
 
     >>> from types import SimpleNamespace
     >>> table = pd.DataFrame({"sales": [10.0, 90.0], "margin_rate": [0.2, 0.4],
@@ -161,6 +162,8 @@ def plot_matrix(matrix: Any, *, ax: Axes | None = None, language: str = "en", cu
     >>> plot_matrix(matrix, currency="CNY").get_xlabel()
     'Sales (CNY), cut at 50.00'
     """
+    if matrix.x == matrix.y:
+        return note(new_axes(ax, 1.2), text("plots.one_measure", language))
     kind = "quadrant" if "quadrant" in matrix.table else "value_class"
     table = matrix.table.dropna(subset=[matrix.x, matrix.y])
     ax = new_axes(ax, 5.6)
