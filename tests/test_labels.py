@@ -1,0 +1,48 @@
+"""Words and numbers as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from custvalue.errors import DataError, UsageError, nearest
+from custvalue.labels import format_value, heading, text
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (0, "money", "0"), (0.5, "money", "0.50"), (99.994, "money", "99.99"), (1234567.8, "money", "1,234,568"),
+        (-12.3, "money", "-12.30"), (0.0314, "share", "3.1%"), (0.5, "change", "+50.0%"), (-0.02, "change", "-2.0%"),
+        (10.0, "plain", "10"), (3.5, "plain", "3.5"), (296.07, "plain", "296.07"), (1000.0, "plain", "1,000"),
+        (float("nan"), "money", "–"), (None, "date", "–"), ("x", "", "x"),
+    ],
+)  # fmt: skip
+def test_values(value, unit, said):
+    assert format_value(value, unit) == said
+
+
+def test_a_sentence_without_currency_has_no_hole():
+    assert "1,000." in text("findings.rows_all_used", rows=1, money=1000, currency="")
+    assert "1,000。" in text("findings.rows_all_used", "zh", rows=1, money=1000, currency="")
+
+
+def test_values_are_never_read_as_templates():
+    assert "{rows}" in text("errors.no_rows", got="{rows} {0.__class__}")
+    with pytest.raises(KeyError):
+        text("errors.no_rows")
+
+
+def test_headings_carry_the_currency_only_with_money():
+    assert heading("sales", "zh", "元") == "销售额（元）"
+    assert heading("n_orders", "en", "CNY") == "Orders"
+
+
+def test_errors_speak_both_languages_and_know_their_exit_code():
+    error = DataError("no_rows", got="a.csv")
+    assert (error.exit_code, UsageError.exit_code) == (3, 2)
+    assert str(error).startswith("a.csv holds no rows")
+    assert error.text("zh").startswith("a.csv 中没有数据行")
+
+
+def test_nearest_is_blind_to_case():
+    assert nearest("CUSTOMERID", ["amount", "customer_id"]) == "customer_id"
