@@ -10,7 +10,7 @@ _NAMES = {
     "config": ("Settings", "adjusted", "load_settings"),
     "customers": ("customer_table", "orders_by_month"),
     "errors": ("AnalysisError", "CustvalueError", "DataError", "UsageError"),
-    "labels": ("heading", "label"),
+    "labels": ("heading", "headings", "label"),
     "pipeline": ("forecast_orders", "read", "read_attributes", "read_labels"),
     "plots": (
         "plot_alive",
@@ -43,6 +43,7 @@ _NAMES = {
         "totals",
     ),
     "strategy": ("strategy_for", "strategy_table"),
+    "transactions": ("with_total",),
     "tables": ("advise", "glossary", "notes", "save", "say", "show"),
 }
 _MODULES = ("churn", "lifetime", "matrix", "pyramid", "segmentation")

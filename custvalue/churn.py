@@ -242,8 +242,10 @@ def falling_spend(table: pd.DataFrame, n: int = 20, share: float = 0.5) -> pd.Da
     """Warning board: customers who still buy, for much less (C25).
 
     Customers with an order in the last 12 months whose sales fell by ``share`` or more against the 12
-    months before. One row per customer, at most ``n``: ``customer_id``, ``sales_prior_12m``, ``sales_12m``,
-    ``fall_share`` (1 - now / before), ``lost_sales`` (money, before - now), most money lost first.
+    months before. Where ``table`` has a column ``stage``, those at *drop* are not listed: they are lost, not
+    falling. One row per customer, at most ``n``: ``customer_id``, ``stage`` and ``last_order`` where there,
+    ``sales_prior_12m``, ``sales_12m``, ``fall_share`` (1 - now / before), ``lost_sales`` (money, before -
+    now), most money lost first.
 
     >>> table = pd.DataFrame({"customer_id": ["a", "b"], "n_orders_12m": [1, 0], "sales_12m": [40.0, 0.0],
     ...                       "sales_prior_12m": [100.0, 900.0]})
@@ -251,32 +253,36 @@ def falling_spend(table: pd.DataFrame, n: int = 20, share: float = 0.5) -> pd.Da
     [60.0]
     """
     active = table[(table["n_orders_12m"] > 0) & (table["sales_prior_12m"] > 0)]
+    if "stage" in active:
+        active = active[active["stage"] != "drop"]
     lost = active["sales_prior_12m"] - active["sales_12m"]
     fallen = active.assign(fall_share=lost / active["sales_prior_12m"], lost_sales=lost)
-    columns = ["customer_id", "sales_prior_12m", "sales_12m", "fall_share", "lost_sales"]
+    known = [column for column in ("stage", "last_order") if column in active]
+    columns = ["customer_id", *known, "sales_prior_12m", "sales_12m", "fall_share", "lost_sales"]
     return _top(fallen[fallen["fall_share"] >= share], "lost_sales", n)[columns]
 
 
 def basket_misses(table: pd.DataFrame, by: str = "segment", target_factor: float = 1.0) -> pd.DataFrame:
     """Warning board: whose basket misses its target (C25).
 
-    ``table`` is the customer table with a column ``by``. One row per group: ``by``; ``basket_12m`` = sales
-    / orders of the last 12 months (money); ``basket_target`` = ``target_factor`` x the value the same
-    orders would have had at each customer's own long-run mean order value, so that a change in who buys
-    does not count as a miss; ``miss_share`` = 1 - basket / target: above 0 misses it, below 0 exceeds it.
-    NaN where a group has no order. Sales are net of returns and the mean order value is not, so returns
-    lower the basket.
+    ``table`` is the customer table with a column ``by``. One row per group with an order in the last 12
+    months: ``by``; ``basket_12m`` = purchases / orders of the last 12 months (money); ``basket_target`` =
+    ``target_factor`` x the value the same orders would have had at each customer's own long-run mean order
+    value, so that a change in who buys does not count as a miss; ``miss_share`` = 1 - basket / target: above
+    0 misses it, below 0 exceeds it. Both sides before returns. Customers who bought on one day only have
+    nothing to be compared with and are left out.
 
-    >>> table = pd.DataFrame({"segment": ["monthly"], "sales_12m": [80.0], "n_orders_12m": [10],
-    ...                       "mean_order_value": [10.0]})
+    >>> table = pd.DataFrame({"segment": ["monthly"], "n_repeats": [9], "purchases_12m": [80.0],
+    ...                       "n_orders_12m": [10], "mean_order_value": [10.0]})
     >>> basket_misses(table)["miss_share"].round(2).tolist()
     [0.2]
     """
     _require(table, by)
+    table = table[(table["n_repeats"] > 0) & (table["n_orders_12m"] > 0)]
     usual = table["mean_order_value"] * table["n_orders_12m"]
-    sums = table.assign(usual=usual).groupby(by, observed=False)[["sales_12m", "n_orders_12m", "usual"]].sum()
-    orders = sums["n_orders_12m"].where(sums["n_orders_12m"] > 0)
-    result = pd.DataFrame({"basket_12m": sums["sales_12m"] / orders})
+    sums = table.assign(usual=usual).groupby(by, observed=True)[["purchases_12m", "n_orders_12m", "usual"]].sum()
+    orders = sums["n_orders_12m"]
+    result = pd.DataFrame({"basket_12m": sums["purchases_12m"] / orders})
     result["basket_target"] = target_factor * sums["usual"] / orders
     result["miss_share"] = 1 - result["basket_12m"] / result["basket_target"]
     return result.reset_index()

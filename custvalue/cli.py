@@ -123,16 +123,18 @@ def report(data: str, out: str, config: str, language: str, quiet: bool, debug: 
         click.echo(pack.index)
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+def _reasons(quality: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Rows and money set aside, by reason."""
+    aside = quality[quality["status"] == "quarantined"]
+    return {row.reason: {"rows": int(row.rows), "money": round(float(row.money), 2)} for row in aside.itertuples()}
 
 
 def _as_json(orders: Orders) -> str:
     content = {
         "as_of": str(orders.as_of),
         **orders.facts,
-        "mapping": _records(orders.mapping),
-        "reasons": _records(orders.quality),
+        "mapping": dict(orders.mapping.itertuples(index=False)),
+        "reasons": _reasons(orders.quality),
     }
     return json.dumps(content, ensure_ascii=False, indent=2, default=str)
 
@@ -141,7 +143,7 @@ def _as_text(orders: Orders, language: str, currency: str) -> str:
     """The mapping and the quality table as aligned text; wide characters count for two."""
     from custvalue.tables import show
 
-    facts = text("pages.check_facts", language, as_of=str(orders.as_of), **orders.facts)
+    facts = text("pages.check_facts", language, **orders.facts)
     mapping = repr(show(orders.mapping, language))
     quality = repr(show(orders.quality, language, currency=currency))
     titles = (text(f"pages.check_{part}", language) for part in ("mapping", "rows"))
@@ -161,7 +163,7 @@ def check(data: str, config: str, as_of: str, language: str, as_json: bool, debu
         from custvalue.pipeline import read
 
         settings = load_settings(config, data, as_of=as_of, language=language)
-        orders = read(data, settings)
+        orders = read(data, settings, whole_file=True)
         told = _as_json(orders) if as_json else _as_text(orders, settings.language, settings.currency)
         click.echo(told)
 

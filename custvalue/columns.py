@@ -56,6 +56,7 @@ CUSTOMER_COLUMNS = (
     "sales_prior_12m",
     "margin_12m",
     "n_orders_12m",
+    "purchases_12m",
     "repeat_sales",
 )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import os
+import re
 import tomllib
 import types
 import typing
@@ -33,6 +35,8 @@ def parse_day(day: str, key: str = "as_of") -> dt.date | None:
     datetime.date(2024, 2, 29)
     """
     try:
+        if day and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", day):
+            raise ValueError(day)
         return dt.date.fromisoformat(day) if day else None
     except ValueError:
         raise UsageError("bad_day", key=key, got=day) from None
@@ -107,7 +111,12 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _type_words(hint: Any) -> str:
-    return str(getattr(hint, "__name__", hint)).replace("collections.abc.", "").replace("typing.", "")
+    origin = typing.get_origin(hint)
+    if origin is tuple:
+        return "list"
+    if dataclasses.is_dataclass(hint) or (isinstance(origin, type) and issubclass(origin, Mapping)):
+        return "section"
+    return str(getattr(hint, "__name__", hint)).replace("typing.", "")
 
 
 def _build(cls: type, given: Mapping[str, Any], section: str = "") -> Any:
@@ -133,7 +142,7 @@ def find_config(data: Any, config: str = "") -> str:
     if config or not isinstance(data, (str, Path)):
         return str(config)
     beside = Path(data) / "custvalue.toml"
-    return str(beside) if Path(data).is_dir() and beside.is_file() else ""
+    return str(beside) if os.path.isfile(beside) else ""
 
 
 def load_settings(config: str = "", data: Any = None, **given: Any) -> Settings:
@@ -157,10 +166,12 @@ def load_settings(config: str = "", data: Any = None, **given: Any) -> Settings:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
+        if path.is_dir():
+            raise UsageError("config_is_folder", got=str(path))
+        content = tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         raise UsageError("no_such_config", got=str(path)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise UsageError("bad_toml", got=str(path), why=str(error)) from None
     inputs = content.get("inputs", {})
     if isinstance(inputs, dict):

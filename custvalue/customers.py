@@ -68,6 +68,7 @@ def _totals(days: ir.Table, as_of: dt.date) -> ir.Table:
         sales_prior_12m=days.net.sum(where=year_before),
         margin_12m=days.margin.sum(where=last_year),
         n_orders_12m=days.n_orders.sum(where=last_year),
+        purchases_12m=days.bought.sum(where=last_year),
     )
     return totals.filter(totals.first_order.notnull())
 
@@ -101,7 +102,9 @@ def customer_expression(orders: ir.Table, as_of: dt.date, attributes: tuple[str,
         table = table.left_join(_attributes(orders, attributes), "customer_id").drop("customer_id_right")
     between = table.last_order.delta(table.first_order, unit="day")
     money = {c: table[c].cast("float64") for c in ("sales", "margin", "returns", "margin_12m")}
-    zero_filled = {c: table[c].coalesce(0).cast("float64") for c in ("returns", "sales_12m", "sales_prior_12m")}
+    zero_filled = {
+        c: table[c].coalesce(0).cast("float64") for c in ("returns", "sales_12m", "sales_prior_12m", "purchases_12m")
+    }
     table = table.mutate(
         **(money | zero_filled),
         days_since_last=ibis.literal(as_of).delta(table.last_order, unit="day"),
@@ -141,6 +144,8 @@ def customer_table(orders: Orders, as_of: dt.date | None = None, attributes: tup
         Money given back, positive, and rows with a return. A return is never counted as a purchase.
     sales_12m, sales_prior_12m, margin_12m, n_orders_12m
         The last 365 days and the 365 days before.
+    purchases_12m
+        Purchases of the last 365 days before returns.
     repeat_sales
         Purchases on the repeat days.
 
@@ -169,7 +174,8 @@ def customer_table(orders: Orders, as_of: dt.date | None = None, attributes: tup
 def orders_by_month(orders: Orders) -> pd.DataFrame:
     """One row per calendar month up to ``as_of``: month (its first day), sales, n_customers, n_orders.
 
-    Sales are net of returns, customers and orders those with a purchase; months without an order are not left out.
+    Sales are net of returns, customers and orders those with a purchase; months without an order are not left out,
+    nor are those between the last order and ``as_of``.
     """
     import pandas as pd
 
@@ -188,6 +194,6 @@ def orders_by_month(orders: Orders) -> pd.DataFrame:
     )
     table["month"] = pd.to_datetime(table["month"]).astype("datetime64[s]")
     table = table.set_index("month").sort_index()
-    full = pd.date_range(table.index.min(), table.index.max(), freq="MS", unit="s")
+    full = pd.date_range(table.index.min(), pd.Timestamp(orders.as_of), freq="MS", unit="s")
     table = table.reindex(full, fill_value=0).rename_axis("month").reset_index()
     return table.astype({"sales": "float64", "n_customers": "int64", "n_orders": "int64"})

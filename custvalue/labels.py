@@ -16,9 +16,11 @@ from typing import Any
 __all__ = [
     "LANGUAGES",
     "catalogue",
+    "currency_word",
     "describe",
     "format_value",
     "heading",
+    "headings",
     "label",
     "labels",
     "text",
@@ -34,7 +36,7 @@ def catalogue(name: str) -> Mapping[str, Any]:
     """The content of ``locale/<name>.toml`` as nested mappings.
 
     >>> catalogue("labels")["tier"]["gold"]["en"]
-    'Gold'
+    'B · Gold'
     """
     return tomllib.loads(resources.files("custvalue.locale").joinpath(f"{name}.toml").read_text("utf-8"))
 
@@ -73,6 +75,15 @@ def heading(column: str, language: str = "en", currency: str = "") -> str:
     return with_currency(entry[language], language, currency if entry["unit"] == "money" else "")
 
 
+def headings(language: str = "en") -> dict[str, str]:
+    """The heading of every column the catalogue knows.
+
+    >>> headings("zh")["sales"]
+    '销售额'
+    """
+    return {column: heading(column, language) for column in catalogue("columns")}
+
+
 def with_currency(words: str, language: str = "en", currency: str = "") -> str:
     """Words followed by the currency in the brackets of the language.
 
@@ -81,7 +92,17 @@ def with_currency(words: str, language: str = "en", currency: str = "") -> str:
     """
     if not currency:
         return words
-    return f"{words}（{currency}）" if language == "zh" else f"{words} ({currency})"
+    said = currency_word(currency, language)
+    return f"{words}（{said}）" if language == "zh" else f"{words} ({said})"
+
+
+def currency_word(currency: str, language: str = "en") -> str:
+    """The word for a currency; one the catalogue does not know is shown as it is given.
+
+    >>> currency_word("CNY", "zh"), currency_word("CHF", "zh")
+    ('元', 'CHF')
+    """
+    return catalogue("labels")["currency"].get(currency, {}).get(language, currency)
 
 
 def describe(column: str, language: str = "en") -> str:
@@ -95,7 +116,7 @@ def describe(column: str, language: str = "en") -> str:
 
 def unit_of(column: str) -> str:
     """The unit of a column: ``money``, ``count``, ``share``, ``days``, ``number``, ``date``,
-    ``plain`` or ``text``.
+    ``tenths``, ``plain`` or ``text``.
 
     >>> unit_of("p_alive")
     'share'
@@ -113,6 +134,8 @@ def text(key: str, /, language: str = "en", **values: Any) -> str:
     '中文'
     """
     file, entry = key.split(".", 1)
+    if "currency" in values:
+        values["currency"] = currency_word(values["currency"], language)
     said = _FORMATTER.vformat(catalogue(file)[entry][language], (), values)
     return re.sub(r"(?<=\S) +(?=[ .,;:)，。；：）])", "", said)
 
@@ -125,15 +148,23 @@ def _money(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or value == 0 else f"{value:,.2f}"
 
 
+def _plain(value: float) -> str:
+    """As few decimals as the value needs: none from 100 up or for whole numbers."""
+    written = f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.2f}"
+    return written.rstrip("0").rstrip(".") if "." in written else written
+
+
 _UNITS = {
     "percent": _percent,
     "share": _percent,
+    "short_percent": lambda value: f"{100 * value:.3g}%",
     "change": lambda value: f"{100 * value:+.1f}%",
     "money": _money,
     "count": lambda value: f"{value:,.0f}",
     "days": lambda value: f"{value:,.0f}",
     "number": lambda value: f"{value:,.2f}",
-    "plain": lambda value: f"{value:,.2f}".removesuffix("0").removesuffix(".0").removesuffix("."),
+    "plain": _plain,
+    "tenths": lambda value: f"{value:,.1f}",
     "date": lambda value: value.strftime("%Y-%m-%d"),
 }
 

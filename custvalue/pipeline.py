@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,7 @@ def read(data: Any, settings: Settings | None = None, *, whole_file: bool = Fals
 
 def _beside(data: Any, named: str, stem: str) -> Path | None:
     if named:
-        if not Path(named).is_file():
+        if not os.path.isfile(named):
             raise DataError("no_such_input", got=named, key=f"inputs.{stem}")
         return Path(named)
     if isinstance(data, (str, Path)) and Path(data).is_dir():
@@ -74,8 +75,10 @@ def read_attributes(data: Any, settings: Settings | None = None) -> pd.DataFrame
     table = read_frame(path)
     mapping = match_columns(table.columns)
     if "customer_id" not in mapping:
-        raise DataError("missing_columns", file=path.name, missing="customer_id", got=", ".join(table.columns))
+        raise DataError("missing_beside", file=path.name, missing="customer_id", got=", ".join(table.columns))
     table = table.rename(columns={mapping["customer_id"]: "customer_id"})
+    ids = table["customer_id"].str.strip().str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
+    table = table.assign(customer_id=ids).dropna(subset="customer_id")
     table = table.drop_duplicates("customer_id", keep="last").reset_index(drop=True)
     for column in table.columns.drop("customer_id"):
         numbers = pd.to_numeric(table[column], errors="coerce")
@@ -98,7 +101,7 @@ def read_labels(data: Any, settings: Settings | None = None, language: str = "en
     missing = {"column", "code", language} - set(table.columns)
     if missing:
         raise DataError(
-            "missing_columns",
+            "missing_beside",
             file=path.name,
             missing=", ".join(sorted(missing)),
             got=", ".join(table.columns),

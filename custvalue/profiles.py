@@ -20,7 +20,8 @@ def profile(table: pd.DataFrame, by: str) -> pd.DataFrame:
     have the last row.
 
     One row per group: ``by``; ``n_customers``, ``share_customers``; ``sales``, ``share_sales`` (money,
-    share); ``margin``, ``share_margin`` where margin is known; ``median_orders`` (count);
+    share); ``margin``, ``share_margin`` where margin is known; ``sales_12m``, ``share_sales_12m`` where the table has
+    them; ``median_orders`` (count);
     ``median_days_since_last`` (days); ``mean_order_value`` (money, the mean over customers of their own
     mean order value); the sums ``clv_12m`` and ``value_at_risk`` where the table has them. Shares are of
     the total of the table, NaN where that total is zero.
@@ -55,7 +56,8 @@ def profile(table: pd.DataFrame, by: str) -> pd.DataFrame:
 
 def _value_columns(table: pd.DataFrame) -> list[str]:
     known = "margin" in table and table["margin"].notna().any()
-    return ["sales", "margin"] if known else ["sales"]
+    recent = ["sales_12m"] if "sales_12m" in table else []
+    return ["sales", "margin", *recent] if known else ["sales", *recent]
 
 
 def _shares(amounts: pd.Series) -> pd.Series:

@@ -204,18 +204,19 @@ def totals(months: pd.DataFrame, before: pd.DataFrame, now: pd.DataFrame) -> pd.
 
 
 def first_step(steps: pd.DataFrame) -> pd.Series:
-    """The action to begin with: the one with most value at risk that is not about doing less; else the first.
+    """The action to begin with: of those that do something, the one with most value at risk per customer.
 
-    ``steps`` is the result of :func:`actions_summary`.
+    ``steps`` is the result of :func:`actions_summary`; the row has ``each`` = value at risk per customer.
     """
-    active = steps[~steps["action"].isin(["let_rest", "serve_simply"])]
+    steps = steps.assign(each=steps["value_at_risk"] / steps["n_customers"])
+    active = steps[~steps["action"].isin(["let_rest", "serve_simply", "last_offer"])]
     chosen = active if len(active) else steps
-    return chosen.loc[chosen["value_at_risk"].fillna(0).idxmax()]
+    return chosen.loc[chosen["each"].fillna(0).idxmax()]
 
 
 def actions_summary(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per action taken by anybody, largest value first: action, n_customers, clv_12m, value_at_risk."""
+    """One row per action taken by anybody, most urgent first: action, n_customers, clv_12m, value_at_risk."""
     grouped = table.groupby("action", observed=True)
     sums = grouped[["clv_12m", "value_at_risk"]].sum()
     sums.insert(0, "n_customers", grouped.size())
-    return sums.sort_values(["clv_12m", "n_customers"], ascending=False).reset_index()
+    return sums.sort_index().reset_index()

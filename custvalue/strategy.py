@@ -51,7 +51,7 @@ def strategy_for(kind: str, code: str, language: str = "en") -> Strategy:
     >>> strategy_for("segment", "first_time").goal
     'Repeat: win the second purchase.'
     >>> strategy_for("quadrant", "high_low", "zh").goal
-    '把他们带来的客流变成利润。'
+    '把他们的销量变成利润。'
     """
     codes = _of_kind(kind)
     if code not in codes:

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from pandas.api import types
 
-from custvalue.labels import catalogue, describe, format_value, heading, labels, text, unit_of
+from custvalue.labels import catalogue, describe, format_value, heading, labels, text, unit_of, with_currency
 from custvalue.strategy import strategy_table
 
 __all__ = ["Advice", "Sentence", "Sentences", "ShownTable", "advise", "glossary", "notes", "save", "say", "show"]
@@ -177,10 +177,12 @@ def _unit(series: pd.Series, name: str) -> str:
     return unit_of(name) or ("number" if types.is_float_dtype(series) else "")
 
 
-def _words(name: str, language: str, own: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+def _words(name: str, language: str, currency: str, own: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+    """Words for the codes of a column; a code that is itself a column of money is named with the currency."""
     if name in own:
         return own[name]
-    return labels(name, language) if name in catalogue("labels") else {}
+    words = labels(name, language) if name in catalogue("labels") else {}
+    return {c: with_currency(w, language, currency if unit_of(c) == "money" else "") for c, w in words.items()}
 
 
 def _note(rows_left_out: int, empty: bool, language: str) -> str:
@@ -208,15 +210,15 @@ def show(
 
     >>> tiers = {"tier": ["gold", "iron"], "sales": [1234567.8, None], "share_sales": [0.25, 0.75]}
     >>> show(pd.DataFrame(tiers), currency="CNY")
-    Tier  Sales (CNY)  Share of sales
-    Gold    1,234,568           25.0%
-    Iron            –           75.0%
+    Tier      Sales (CNY)  Share of sales
+    B · Gold    1,234,568           25.0%
+    C · Iron            –           75.0%
     """
     shown = frame.head(max_rows)
     columns, cells = [], []
     for place, name in enumerate(map(str, frame.columns)):
         series = shown.iloc[:, place]
-        unit, words = _unit(series, name), _words(name, language, labels or {})
+        unit, words = _unit(series, name), _words(name, language, currency, labels or {})
         title_of = _clean(heading(name, language, currency))
         columns.append(ShownColumn(title_of, describe(name, language), _align(series, unit, words)))
         cells.append([_cell(value, unit, words, language) for value in series])
@@ -251,7 +253,7 @@ def advise(kind: str, language: str = "en", codes: Iterable[str] | None = None) 
     """What to do with each group of a kind, from the strategy catalogue; ``codes`` chooses groups and their order.
 
     >>> advise("tier", codes=["gold"]).groups[0][0]
-    'Gold'
+    'B · Gold'
     """
     fields = ("goal", "actions", "offer", "measure_text", "care")
     table = strategy_table(kind, language, codes)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from custvalue.errors import DataError, UsageError
-from custvalue.values import as_date, as_id, as_money, as_number, as_text, date_reading
+from custvalue.shapes import no_rows
+from custvalue.values import as_date, as_id, as_money, as_number, as_text, date_reading, decimal_mark
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from custvalue.sources import ReadRules, Source
 
-__all__ = ["REASONS", "CleanRules", "Orders", "clean", "last_complete_month", "mapping_table"]
+__all__ = ["REASONS", "CleanRules", "Orders", "clean", "last_complete_month", "mapping_table", "with_total"]
 
 #: Why a row is set aside, in the order in which it is asked: the first that holds is the reason.
 REASONS = (
@@ -35,8 +36,12 @@ REASONS = (
 )
 
 _EARLIEST = dt.date(1971, 1, 1)
+_LATEST = dt.date(2099, 12, 31)
+_LONGEST_SILENCE = 366
 _NEEDED = ("customer_id", "order_date")
 _OPTIONAL = ("category", "product", "channel", "region")
+_NUMBERS = ("amount", "quantity", "unit_price", "margin", "cost")
+_INNER = ("reason", "line", "nth", "net", "bought", "first_bought", "returned", "n_bought")
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,8 @@ class Orders:
         channel, region, quantity, and the attributes asked for. A return is a row with a negative amount. Columns the
         source lacks are empty.
     quarantine
-        Rows set aside (Ibis): row_number, reason, then the columns as they came in.
+        Rows set aside (Ibis): row_number, reason, then the columns as they came in. Where lines had more or fewer
+        fields than the header, their text is in a further column ``line``.
     quality
         One row per status and reason: status, reason, rows, money. Rows and money of the source = accepted + set aside.
     mapping
@@ -89,6 +95,14 @@ class Orders:
     as_of: dt.date
     margin_from: str
     facts: Mapping[str, Any]
+
+
+def with_total(quality: pd.DataFrame) -> pd.DataFrame:
+    """The quality table with a last row for all of the file: status ``total``, no reason."""
+    import pandas as pd
+
+    total = {"status": "total", "reason": None, "rows": quality["rows"].sum(), "money": quality["money"].sum()}
+    return pd.concat([quality, pd.DataFrame([total])], ignore_index=True)
 
 
 def _month_end(day: dt.date) -> dt.date:
@@ -113,22 +127,22 @@ def _require(source: Source) -> None:
         raise DataError("missing_columns", file=source.name, missing=", ".join(missing), got=got)
 
 
-def _margin(raw: ir.Table, amount: ir.Value, margin_rate: float | None) -> tuple[ir.Value, str]:
+def _margin(raw: ir.Table, amount: ir.Value, margin_rate: float | None, decimal: str) -> tuple[ir.Value, str]:
     import ibis
 
     if "margin" in raw.columns:
-        return as_money(raw.margin), "margin"
+        return as_money(raw.margin, decimal), "margin"
     if "cost" in raw.columns:
-        return amount - as_money(raw.cost), "cost"
+        return amount - as_money(raw.cost, decimal), "cost"
     if margin_rate is not None:
         return (amount * ibis.literal(margin_rate)).cast("decimal(18, 4)"), "margin_rate"
     return ibis.null("decimal(18, 4)"), ""
 
 
-def _amount(raw: ir.Table) -> ir.Value:
+def _amount(raw: ir.Table, decimal: str) -> ir.Value:
     if "amount" in raw.columns:
-        return as_money(raw.amount)
-    return (as_number(raw.quantity) * as_number(raw.unit_price)).try_cast("decimal(18, 4)")
+        return as_money(raw.amount, decimal)
+    return (as_number(raw.quantity, decimal) * as_number(raw.unit_price, decimal)).try_cast("decimal(18, 4)")
 
 
 def _parsed(
@@ -137,16 +151,18 @@ def _parsed(
     import ibis
 
     raw = source.table
-    amount = _amount(raw)
-    margin, margin_from = _margin(raw, amount, margin_rate)
+    decimal = decimal_mark([raw[name] for name in _NUMBERS if name in raw.columns], rules.decimal)
+    amount = _amount(raw, decimal)
+    margin, margin_from = _margin(raw, amount, margin_rate, decimal)
+    none = ibis.null("float64")
     columns = {
         "customer_id": as_id(raw.customer_id),
         "order_id": as_id(raw.order_id) if "order_id" in raw.columns else ibis.null("string"),
         "order_date": as_date(raw.order_date, date_reading(raw.order_date, rules.date_order)),
         "amount": amount,
         "margin": margin,
-        "quantity": as_number(raw.quantity) if "quantity" in raw.columns else ibis.null("float64"),
-        "unit_price": as_number(raw.unit_price) if "unit_price" in raw.columns else ibis.null("float64"),
+        "quantity": as_number(raw.quantity, decimal) if "quantity" in raw.columns else none,
+        "unit_price": as_number(raw.unit_price, decimal) if "unit_price" in raw.columns else none,
     }
     columns |= {c: as_text(raw[c]) if c in raw.columns else ibis.null("string") for c in (*_OPTIONAL, *attributes)}
     return raw.select("row_number", **columns).cache(), margin_from
@@ -157,7 +173,11 @@ def _latest_plausible(dates: ir.Value) -> dt.date:
     years that is also longer than the whole history before it."""
     month = dates.truncate("M")
     counts = (
-        dates.as_table().filter(dates >= _EARLIEST).group_by(month=month).aggregate(n=dates.count()).order_by("month")
+        dates.as_table()
+        .filter(dates.between(_EARLIEST, _LATEST))
+        .group_by(month=month)
+        .aggregate(n=dates.count())
+        .order_by("month")
     )
     table = counts.execute()
     number = [day.year * 12 + day.month for day in table["month"]]
@@ -166,7 +186,7 @@ def _latest_plausible(dates: ir.Value) -> dt.date:
         gap, span, after = number[i] - number[i - 1], number[i - 1] - number[0], rows[i:].sum()
         if gap > max(60, span) and after <= max(1, 0.001 * rows.sum()):
             return _month_end(table["month"].iloc[i - 1])
-    return dt.date.max
+    return _LATEST
 
 
 def _reason(rows: ir.Table, raw: ir.Table, rules: CleanRules, latest: dt.date, as_of: dt.date | None) -> ir.Value:
@@ -259,11 +279,54 @@ def _with_reasons(source: Source, rows: ir.Table, rules: CleanRules, as_of: dt.d
     return marked.cache()
 
 
-def _refuse(quality: pd.DataFrame, source: Source) -> None:
-    if quality.loc[quality["reason"] == "purchased", "rows"].sum():
+#: The error where most rows were set aside for a reason, and the column to show a value of.
+_NO_PURCHASES = {
+    "no_customer": ("no_purchases_no_customer", "customer_id"),
+    "bad_date": ("no_purchases_bad_date", "order_date"),
+    "impossible_date": ("no_purchases_impossible_date", "order_date"),
+    "bad_amount": ("no_purchases_bad_amount", "amount"),
+}
+
+
+def _refuse(source: Source, marked: ir.Table, as_of: dt.date | None) -> None:
+    """Say why no row is a purchase, with an example of the reason most rows have."""
+    quality = _quality(marked, len(source.ragged)).set_index("reason")["rows"]
+    if quality["purchased"]:
         return
-    reasons = ", ".join(f"{r.reason} {r.rows}" for r in quality.itertuples() if r.rows)
-    raise DataError("no_purchases", file=source.name, got=reasons or "0")
+    main = quality.idxmax()
+    told = {"file": source.name, "n": int(quality[main])}
+    if main in _NO_PURCHASES:
+        code, name = _NO_PURCHASES[main]
+        name = name if name in source.mapping else "unit_price"
+        got = _example(source, marked, main, name)
+        raise DataError(code, column=source.mapping[name], got=got, **told)
+    if main == "after_as_of":
+        first = str(marked.order_date.min().execute())[:10]
+        raise DataError("no_purchases_after_as_of", as_of=as_of, got=first, **told)
+    if main == "returned":
+        raise DataError("no_purchases_returned", column=source.mapping.get("amount", "quantity"), **told)
+    if main == "ragged":
+        raise no_rows(source.name, len(source.table.columns) - 1, list(source.ragged))
+    raise DataError("no_purchases", **told)
+
+
+def _example(source: Source, marked: ir.Table, reason: str, column: str) -> str:
+    raw = source.table.select("row_number", got=column)
+    first = marked.filter(marked.reason == reason).join(raw, "row_number").order_by("row_number").limit(1)
+    return str(first.execute()["got"].iloc[0])[:100]
+
+
+def _check_attributes(source: Source, attributes: tuple[str, ...]) -> None:
+    """Attributes must be in the file, and must not be called like a column of the package."""
+    from custvalue.labels import catalogue
+
+    allowed = [c for c in source.table.columns if c != "row_number"]
+    unknown = [name for name in attributes if name not in allowed]
+    if unknown:
+        raise UsageError("unknown_attributes", got=", ".join(unknown), allowed=", ".join(allowed))
+    taken = ({*catalogue("columns"), *_INNER} - {*_OPTIONAL}) & set(attributes)
+    if taken or len(set(attributes)) < len(attributes):
+        raise UsageError("attribute_name_taken", got=", ".join(sorted(taken) or attributes))
 
 
 def clean(
@@ -289,9 +352,7 @@ def clean(
 
     rules, read_rules = rules or CleanRules(), read_rules or ReadRules()
     _require(source)
-    unknown = [a for a in attributes if a not in source.table.columns]
-    if unknown:
-        raise UsageError("unknown_attributes", got=", ".join(unknown), allowed=", ".join(source.table.columns))
+    _check_attributes(source, attributes)
     rows, margin_from = _parsed(source, read_rules, margin_rate, attributes)
     marked = _with_reasons(source, rows, rules, as_of if isinstance(as_of, dt.date) else None)
     if callable(as_of):
@@ -305,17 +366,36 @@ def _span(marked: ir.Table, source: Source) -> tuple[dt.date, dt.date]:
     accepted = marked.filter(marked.reason.isnull())
     row = accepted.aggregate(first=accepted.order_date.min(), last=accepted.order_date.max()).execute().iloc[0]
     if row.isna().any():
-        _refuse(_quality(marked, len(source.ragged)), source)
+        _refuse(source, marked, None)
     return row["first"].date(), row["last"].date()
 
 
+def _quarantine(source: Source, marked: ir.Table) -> ir.Table:
+    """Every row set aside as it came in, ragged lines as their text."""
+    import ibis
+
+    raw = source.table
+    rows = marked.filter(marked.reason.notnull()).select("row_number", "reason").join(raw, "row_number")
+    if source.ragged:
+        empty = {name: ibis.null(kind) for name, kind in raw.schema().items() if name != "row_number"}
+        lines = ibis.memtable(
+            {"row_number": [n for n, _ in source.ragged], "line": [text.rstrip("\r\n") for _, text in source.ragged]},
+            schema={"row_number": "int64", "line": "string"},
+        )
+        lines = lines.mutate(reason=ibis.literal("ragged"), **empty)
+        rows = rows.mutate(line=ibis.null("string"))
+        order = ["row_number", "reason", "line", *empty]
+        rows = rows.select(order).union(lines.select(order))
+    return rows.order_by("row_number")
+
+
 def _account(source: Source, marked: ir.Table, as_of: dt.date | None, margin_from: str) -> Orders:
+    _refuse(source, marked, as_of)
     quality = _quality(marked, len(source.ragged))
     accepted = marked.filter(marked.reason.isnull()).drop("reason", "unit_price")
-    _refuse(quality, source)
-    set_aside = marked.filter(marked.reason.notnull()).select("row_number", "reason")
-    raw = source.table
-    quarantine = set_aside.join(raw, "row_number").order_by("row_number")
     facts = _facts(quality, accepted, source)
-    as_of = as_of or dt.date.fromisoformat(facts["last_date"])
-    return Orders(accepted, quarantine, quality, mapping_table(source), as_of, margin_from, facts)
+    last = dt.date.fromisoformat(facts["last_date"])
+    as_of = as_of or last
+    if (as_of - last).days > _LONGEST_SILENCE:
+        raise UsageError("as_of_far", got=as_of, last=last, n=(as_of - last).days)
+    return Orders(accepted, _quarantine(source, marked), quality, mapping_table(source), as_of, margin_from, facts)

@@ -12,7 +12,7 @@ from custvalue.errors import DataError
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["MONEY", "as_date", "as_id", "as_money", "as_number", "as_text", "date_reading"]
+__all__ = ["MONEY", "as_date", "as_id", "as_money", "as_number", "as_text", "date_reading", "decimal_mark"]
 
 #: Money inside the engine: exact, four decimals.
 MONEY = "decimal(18, 4)"
@@ -21,6 +21,9 @@ _EMPTY = ("", "nan", "null", "none", "n/a", "#n/a", "na", "nat", "<na>")
 _TIME = r"(?:[ T].*)?$"
 _YMD = r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?" + _TIME
 _COMPACT = r"^(\d{4})(\d{2})(\d{2})(?:\.0+)?$"
+_POINT = r"\d\.\d{1,2}\D*$|\d\.\d{4,}|,\d{3}\."
+_COMMA = r"^\D*(\d+|\d{1,3}(\.\d{3})+),(\d{1,2}|\d{4,})\D*$"
+_EITHER = r"^\D*[1-9]\d{0,2}(,\d{3})+\D*$"
 _XXY = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})" + _TIME
 
 
@@ -38,8 +41,36 @@ def as_id(column: ir.Value) -> ir.Value:
     return as_text(column).re_replace(r"^(\d+)\.0+$", r"\1")
 
 
-def as_number(column: ir.Value) -> ir.Value:
-    """A number; currency signs, blanks, thousands commas, brackets or a trailing minus for negatives are understood."""
+def decimal_mark(columns: list[ir.Value], given: str = "") -> str:
+    """The decimal mark of all number columns of a file together: ``,`` where only commas can be decimal marks.
+
+    Raises
+    ------
+    DataError
+        Commas are decimal marks in some values, and could be either in others (``1,234``).
+    """
+    if given:
+        return given
+    comma, either, example = 0, 0, ""
+    for column in columns:
+        if not column.type().is_string():
+            continue
+        text = column.strip()
+        if text.re_search(_POINT).any().execute():
+            return "."
+        comma += int(text.re_search(_COMMA).sum().execute() or 0)
+        doubtful = text.re_search(_EITHER)
+        found = text.as_table().aggregate(n=doubtful.sum(), example=text.max(where=doubtful)).execute().iloc[0]
+        either, example = either + int(found["n"] or 0), found["example"] or example
+    if comma and either:
+        raise DataError(
+            "ambiguous_numbers", got=example, comma=example.replace(",", "."), point=example.replace(",", "")
+        )
+    return "," if comma else "."
+
+
+def as_number(column: ir.Value, decimal: str = ".") -> ir.Value:
+    """A number; currency signs, blanks, thousands marks, brackets or a trailing minus for negatives are understood."""
     import ibis
 
     if column.type().is_numeric():
@@ -47,17 +78,20 @@ def as_number(column: ir.Value) -> ir.Value:
         return (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
     text = column.cast("string").re_replace(r"[\s$€£¥￥元]|CNY|RMB|USD|EUR|GBP", "")
     text = text.re_replace(r"^\((.*)\)$", r"-\1").re_replace(r"^([\d.,]+)-$", r"-\1")
+    if decimal == ",":
+        strange = text.re_search(r"\.\d{1,2}$|\.\d{4,}|,.*[.,]")
+        text = strange.ifelse("", text.replace(".", "").replace(",", "."))
     grouped = text.re_search(r"^[-+]?\d{1,3}(,\d{3})+(\.\d*)?$")
     plain = grouped.ifelse(text.replace(",", ""), text)
     sound = plain.re_search(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
     return sound.ifelse(plain.try_cast("float64"), ibis.null("float64"))
 
 
-def as_money(column: ir.Value) -> ir.Value:
+def as_money(column: ir.Value, decimal: str = ".") -> ir.Value:
     """A sum of money as an exact decimal; null where it is no number or beyond 10**14."""
     if column.type().is_decimal() or column.type().is_integer():
         return column.try_cast(MONEY)
-    return as_number(column).try_cast(MONEY)
+    return as_number(column, decimal).try_cast(MONEY)
 
 
 def _part(column: ir.Value, pattern: str, group: int) -> ir.Value:
@@ -126,12 +160,11 @@ def as_date(column: ir.Value, reading: str) -> ir.Value:
 
 
 def _iso(text: ir.Value, pattern: str, year_at: int, month_at: int, day_at: int) -> ir.Value:
-    import ibis
-
     year = _part(text, pattern, year_at)
-    year = ibis.cases((year < 70, year + 2000), (year < 100, year + 1900), else_=year)
+    short = text.re_extract(pattern, year_at).length() == 2
+    year = (short & (year < 70)).ifelse(year + 2000, short.ifelse(year + 1900, year))
     parts = [
-        year.cast("string"),
+        year.cast("string").lpad(4, "0"),
         _part(text, pattern, month_at).cast("string").lpad(2, "0"),
         _part(text, pattern, day_at).cast("string").lpad(2, "0"),
     ]

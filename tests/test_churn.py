@@ -226,7 +226,8 @@ def test_a_basket_is_measured_against_the_same_customers():
     table = pd.DataFrame(
         {
             "segment": pd.Categorical(["x", "x", "y"], ["x", "y", "z"], ordered=True),
-            "sales_12m": [90.0, 20.0, 30.0],
+            "n_repeats": [9, 3, 4],
+            "purchases_12m": [90.0, 20.0, 30.0],
             "n_orders_12m": [9, 1, 2],
             "mean_order_value": [10.0, 20.0, 20.0],
         }
@@ -234,5 +235,6 @@ def test_a_basket_is_measured_against_the_same_customers():
     result = basket_misses(table).set_index("segment")
     assert result["miss_share"].iloc[:2].tolist() == pytest.approx([0, 0.25])
     assert result.loc["x", ["basket_12m", "basket_target"]].tolist() == [11, 11]
-    assert result.loc["z"].isna().all()
+    assert "z" not in result.index
+    assert basket_misses(table.assign(n_repeats=[9, 3, 0]))["segment"].tolist() == ["x"]
     assert basket_misses(table, target_factor=1.1)["miss_share"].iloc[0] == pytest.approx(1 - 1 / 1.1)

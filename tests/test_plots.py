@@ -197,9 +197,9 @@ def test_the_matrix_with_extreme_money(sales):
 
 def test_the_mark_of_the_concentration_curve():
     values = [50.0, 25.0, 5, 5, 5, 2, 2, 2, 2, 2]
-    assert plots.plot_lorenz(curve_of(values), 0.5).texts[0].get_text() == "The best 20.0% hold 75.0%"
+    assert plots.plot_lorenz(curve_of(values), 0.5).texts[0].get_text() == "The best 20% hold 75.0%"
     assert "33.3% hold 50.0%" in plots.plot_lorenz(curve_of([2.0, 1, 1]), 0.2).texts[0].get_text()
-    assert "100.0% hold 100.0%" in plots.plot_lorenz(curve_of([7.0]), 0).texts[0].get_text()
+    assert "100% hold 100.0%" in plots.plot_lorenz(curve_of([7.0]), 0).texts[0].get_text()
     returns = plots.plot_lorenz(curve_of([90.0, 20, 5, 5, -20]), 0.5)
     assert "hold 90.0%" in returns.texts[0].get_text()
     assert returns.get_ylim()[1] > 1.2

@@ -86,7 +86,7 @@ def test_codes_are_shown_as_words(kind, language):
 def test_the_datas_own_codes_take_the_words_given_and_unknown_codes_stay():
     frame = pd.DataFrame({"category": ["shoes", "hats"], "tier": ["gold", "tin"]})
     own = {"category": {"shoes": "鞋类"}}
-    assert cells(frame, "zh", labels=own) == [["鞋类", "黄金客户"], ["hats", "tin"]]
+    assert cells(frame, "zh", labels=own) == [["鞋类", "B 黄金客户"], ["hats", "tin"]]
 
 
 def test_truth_values_are_yes_and_no():
@@ -144,12 +144,12 @@ def test_rows_beyond_the_limit_are_counted(rows, english, chinese):
 def test_the_page_and_the_text_are_the_same_each_time():
     frame = pd.DataFrame({"tier": ["gold"], "sales": [5.0]}, index=[7])
     assert show(frame)._repr_html_() == show(frame.copy())._repr_html_()
-    assert repr(show(frame)) == "Tier  Sales\nGold   5.00"
+    assert repr(show(frame)) == "Tier      Sales\nB · Gold   5.00"
 
 
 def test_the_text_is_aligned_where_chinese_characters_take_two_places():
     shown = show(pd.DataFrame({"tier": ["gold", "x"], "n_orders": [5, 12345]}), "zh")
-    assert repr(shown).splitlines() == ["客户层级  订单数", "黄金客户       5", "x         12,345"]
+    assert repr(shown).splitlines() == ["客户层级    订单数", "B 黄金客户       5", "x           12,345"]
 
 
 def test_control_characters_and_line_ends_do_not_leave_their_cell():

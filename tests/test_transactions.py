@@ -175,9 +175,9 @@ def test_missing_columns_name_what_is_there(rows):
 
 
 def test_refunds_only_and_nothing_usable(rows):
-    with pytest.raises(DataError, match="returned 6"):
+    with pytest.raises(DataError, match="only returns: each of the 6"):
         cleaned(rows.assign(amount="-1"))
-    with pytest.raises(DataError, match="no_customer 6"):
+    with pytest.raises(DataError, match="is empty in 6 rows"):
         cleaned(rows.assign(customer_id=""), as_of=last_complete_month)
 
 

@@ -204,10 +204,18 @@ def _size(path: Path) -> str:
     return f"{max(path.stat().st_size, 1) / 1024:,.1f} KB"
 
 
-def _files(folder: Path) -> list[dict[str, str]]:
-    """The tables of a pack, the scorecard first."""
+def _content(path: Path, language: str) -> str:
+    words = catalogue("pages").get(f"file_{path.stem}")
+    return words[language] if words else ""
+
+
+def _files(folder: Path, language: str) -> list[dict[str, str]]:
+    """The tables of a pack, the scorecard first; those with a word on their content are for every reader."""
     paths = sorted((folder / "tables").glob("*.*"), key=lambda path: (path.stem != "scorecard", path.name))
-    return [{"href": f"tables/{path.name}", "name": path.name, "size": _size(path)} for path in paths]
+    return [
+        {"href": f"tables/{path.name}", "name": path.name, "size": _size(path), "content": _content(path, language)}
+        for path in paths
+    ]
 
 
 def _facts(facts: PackFacts, language: str) -> list[tuple[str, str]]:
@@ -298,6 +306,6 @@ def write_pages(folder: Path, pages: Sequence[Page], facts: PackFacts, language:
         "here": "index.html",
         "facts": _facts(facts, language),
         "cards": _cards(pages),
-        "files": _files(folder),
+        "files": _files(folder, language),
     }
     return _write(folder / "index.html", "index.html.j2", common | index)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from custvalue.labels import text
+from custvalue.labels import label, text
 from custvalue.plots.style import (
     BLUE,
     INK,
@@ -146,6 +146,6 @@ def plot_movement(
     written.columns = [wrapped(word, 12) for word in words(kind, matrix.columns, language)]
     shades = np.sqrt(counts.mask(stayed))
     heat(ax, shades, written, cmap="Blues", vmin=0, vmax=max(np.nan_to_num(shades.to_numpy()).max(), 1))
-    ax.set_title(text("plots.movement_title", language))
+    ax.set_title(text("plots.movement_title", language, kind=label("kind", kind, language)))
     ax.set(xlabel=text("plots.this_month", language), ylabel=text("plots.last_month", language))
     return ax

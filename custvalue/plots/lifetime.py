@@ -106,7 +106,7 @@ def plot_value_curve(table: pd.DataFrame, *, ax: Axes | None = None, language: s
     ``table`` has one row per customer: clv_12m.
 
     >>> plot_value_curve(pd.DataFrame({"clv_12m": [80.0, 5.0, 5.0, 5.0, 5.0]})).texts[0].get_text()
-    'The best 20.0% hold 80.0%'
+    'The best 20% hold 80.0%'
     """
     ax = new_axes(ax, 4.8)
     ax.set_title(text("plots.value_curve_title", language))

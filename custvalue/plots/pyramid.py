@@ -80,7 +80,7 @@ def plot_lorenz(
 
     >>> curve = pd.DataFrame({"share_customers": [0.2, 1.0], "share_value": [0.8, 1.0]})
     >>> [words.get_text() for words in plot_lorenz(curve, 0.6).texts]
-    ['The best 20.0% hold 80.0%']
+    ['The best 20% hold 80.0%']
     """
     ax = new_axes(ax, 4.8)
     ax.set_title(text("plots.lorenz_title", language, gini=gini))
@@ -124,7 +124,7 @@ def plot_pyramid(summary: pd.DataFrame, *, ax: Axes | None = None, language: str
     ...                         "share_customers": [0.01, 0.04, 0.15, 0.8],
     ...                         "share_value": [0.2, 0.2, 0.3, 0.3]})
     >>> plot_pyramid(summary).get_yticklabels()[0].get_text()
-    'Platinum: 1'
+    'A · Platinum: 1'
     """
     triangle, bars = panels(ax, 4.2, stacked=False, first=0.36)
     letters = labels("tier_letter", language)

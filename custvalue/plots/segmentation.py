@@ -58,7 +58,7 @@ def plot_groups(
     >>> profile = pd.DataFrame({"tier": ["gold", "lead"], "n_customers": [5, 95],
     ...                         "share_customers": [0.05, 0.95], "share_sales": [0.6, 0.4]})
     >>> [tick.get_text() for tick in plot_groups(profile, "tier").get_yticklabels()]
-    ['Gold: 5', 'Lead: 95']
+    ['B · Gold: 5', 'D · Lead: 95']
     """
     shown = profile.loc[profile["n_customers"].nlargest(_MOST_GROUPS).index.sort_values()]
     ax = new_axes(ax, 1.6 + 0.52 * max(len(shown), 2))

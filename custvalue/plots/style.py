@@ -177,7 +177,7 @@ def words(kind: str, codes: Iterable[Any], language: str, width: int = 26) -> li
     """The words for codes of a kind; a code the catalogue does not know (a user's own) stays as it is.
 
     >>> words("tier", ["gold", "lead"], "en"), words("main_category", ["茶叶"], "en")
-    (['Gold', 'Lead'], ['茶叶'])
+    (['B · Gold', 'D · Lead'], ['茶叶'])
     """
     known = labels(kind, language) if kind in catalogue("labels") else {}
     return [shorten(_word(kind, code, language, known), width) for code in codes]
@@ -187,7 +187,7 @@ def named_counts(kind: str, codes: Iterable[Any], counts: Iterable[float], langu
     """The words for codes, each with its number of customers.
 
     >>> named_counts("tier", ["gold"], [1234], "en")
-    ['Gold: 1,234']
+    ['B · Gold: 1,234']
     """
     colon = "：" if language == "zh" else ": "
     named = zip(words(kind, codes, language), values(counts, "count"), strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,7 @@ __all__ = ["with_dirty_rows", "write_sample"]
 
 _TABLES = ("orders", "customers", "events", "campaigns", "truth", "labels")
 
-_CONFIG = """\
-# Settings of the sample store. The folder is the data: orders.csv, and beside it customers.csv, events.csv,
-# campaigns.csv and labels.csv, found by their names. truth.csv serves to check the forecasts, nothing else.
-# 样例商店的设置。整个文件夹就是数据：orders.csv 为订单，其余文件按文件名识别；truth.csv 只用于检验预测。
-
-language = "en"   # en or zh / 可选 en 或 zh
-currency = "CNY"  # put beside every amount of money / 显示在每个金额旁
-"""
+_CONFIG = "custvalue.toml"
 
 
 def _as_text(orders: pd.DataFrame) -> pd.DataFrame:
@@ -100,6 +94,6 @@ def write_sample(folder: str | Path, n_customers: int = 5000, seed: int = SEED) 
         _write_csv(table, folder / f"{name}.csv", "%.6g" if name == "truth" else "%.2f")
         for name, table in tables.items()
     ]
-    config = folder / "custvalue.toml"
-    config.write_text(_CONFIG, encoding="utf-8", newline="\n")
+    config = folder / _CONFIG
+    config.write_bytes(resources.files("custvalue.simulate").joinpath(_CONFIG).read_bytes())
     return [*written, config]
