@@ -141,7 +141,7 @@ def text(key: str, /, language: str = "en", **values: Any) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.1f}%"
+    return f"{round(100 * value, 1) + 0.0:.1f}%"
 
 
 def _money(value: float) -> str:

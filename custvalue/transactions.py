@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from custvalue.errors import DataError, UsageError
-from custvalue.shapes import no_rows
+from custvalue.refusals import check_attributes, refuse_no_purchases
 from custvalue.values import as_date, as_id, as_money, as_number, as_text, date_reading, decimal_mark
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ _LONGEST_SILENCE = 366
 _NEEDED = ("customer_id", "order_date")
 _OPTIONAL = ("category", "product", "channel", "region")
 _NUMBERS = ("amount", "quantity", "unit_price", "margin", "cost")
-_INNER = ("reason", "line", "nth", "net", "bought", "first_bought", "returned", "n_bought")
 
 
 @dataclass(frozen=True)
@@ -279,56 +278,6 @@ def _with_reasons(source: Source, rows: ir.Table, rules: CleanRules, as_of: dt.d
     return marked.cache()
 
 
-#: The error where most rows were set aside for a reason, and the column to show a value of.
-_NO_PURCHASES = {
-    "no_customer": ("no_purchases_no_customer", "customer_id"),
-    "bad_date": ("no_purchases_bad_date", "order_date"),
-    "impossible_date": ("no_purchases_impossible_date", "order_date"),
-    "bad_amount": ("no_purchases_bad_amount", "amount"),
-}
-
-
-def _refuse(source: Source, marked: ir.Table, as_of: dt.date | None) -> None:
-    """Say why no row is a purchase, with an example of the reason most rows have."""
-    quality = _quality(marked, len(source.ragged)).set_index("reason")["rows"]
-    if quality["purchased"]:
-        return
-    main = quality.idxmax()
-    told = {"file": source.name, "n": int(quality[main])}
-    if main in _NO_PURCHASES:
-        code, name = _NO_PURCHASES[main]
-        name = name if name in source.mapping else "unit_price"
-        got = _example(source, marked, main, name)
-        raise DataError(code, column=source.mapping[name], got=got, **told)
-    if main == "after_as_of":
-        first = str(marked.order_date.min().execute())[:10]
-        raise DataError("no_purchases_after_as_of", as_of=as_of, got=first, **told)
-    if main == "returned":
-        raise DataError("no_purchases_returned", column=source.mapping.get("amount", "quantity"), **told)
-    if main == "ragged":
-        raise no_rows(source.name, len(source.table.columns) - 1, list(source.ragged))
-    raise DataError("no_purchases", **told)
-
-
-def _example(source: Source, marked: ir.Table, reason: str, column: str) -> str:
-    raw = source.table.select("row_number", got=column)
-    first = marked.filter(marked.reason == reason).join(raw, "row_number").order_by("row_number").limit(1)
-    return str(first.execute()["got"].iloc[0])[:100]
-
-
-def _check_attributes(source: Source, attributes: tuple[str, ...]) -> None:
-    """Attributes must be in the file, and must not be called like a column of the package."""
-    from custvalue.labels import catalogue
-
-    allowed = [c for c in source.table.columns if c != "row_number"]
-    unknown = [name for name in attributes if name not in allowed]
-    if unknown:
-        raise UsageError("unknown_attributes", got=", ".join(unknown), allowed=", ".join(allowed))
-    taken = ({*catalogue("columns"), *_INNER} - {*_OPTIONAL}) & set(attributes)
-    if taken or len(set(attributes)) < len(attributes):
-        raise UsageError("attribute_name_taken", got=", ".join(sorted(taken) or attributes))
-
-
 def clean(
     source: Source,
     rules: CleanRules | None = None,
@@ -352,7 +301,7 @@ def clean(
 
     rules, read_rules = rules or CleanRules(), read_rules or ReadRules()
     _require(source)
-    _check_attributes(source, attributes)
+    check_attributes(source, attributes)
     rows, margin_from = _parsed(source, read_rules, margin_rate, attributes)
     marked = _with_reasons(source, rows, rules, as_of if isinstance(as_of, dt.date) else None)
     if callable(as_of):
@@ -366,7 +315,7 @@ def _span(marked: ir.Table, source: Source) -> tuple[dt.date, dt.date]:
     accepted = marked.filter(marked.reason.isnull())
     row = accepted.aggregate(first=accepted.order_date.min(), last=accepted.order_date.max()).execute().iloc[0]
     if row.isna().any():
-        _refuse(source, marked, None)
+        refuse_no_purchases(source, marked, _quality(marked, len(source.ragged)), None)
     return row["first"].date(), row["last"].date()
 
 
@@ -390,8 +339,8 @@ def _quarantine(source: Source, marked: ir.Table) -> ir.Table:
 
 
 def _account(source: Source, marked: ir.Table, as_of: dt.date | None, margin_from: str) -> Orders:
-    _refuse(source, marked, as_of)
     quality = _quality(marked, len(source.ragged))
+    refuse_no_purchases(source, marked, quality, as_of)
     accepted = marked.filter(marked.reason.isnull()).drop("reason", "unit_price")
     facts = _facts(quality, accepted, source)
     last = dt.date.fromisoformat(facts["last_date"])

@@ -358,3 +358,9 @@ def test_rows_and_money_agree_with_an_independent_reading(options, tmp_path):
     assert customers["customer_id"].tolist() == expected.index.tolist()
     assert customers["sales"].to_numpy() == pytest.approx(expected["sum"].to_numpy())
     assert len(there) == 500
+
+
+def test_repeated_returns_are_still_returns(tmp_path):
+    path = put(tmp_path / "o.csv", HEAD + "1,2024-01-05,-10\n" * 5)
+    with pytest.raises(DataError, match="only returns"):
+        read(path, load_settings(clean={"duplicates": "drop"}))
