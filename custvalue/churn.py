@@ -25,6 +25,8 @@ __all__ = [
 STAGES = ("identify", "cultivate", "grow", "stable", "decline", "drop")
 
 _TWO_YEARS = 2 * 365
+#: The least usual gap to assume, in days, where nobody has shown one.
+_UNKNOWN_GAP = 90
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ STAGE_PREDICATES: tuple[tuple[str, Predicate], ...] = (
 
 def _rhythm(customers: pd.DataFrame) -> pd.Series:
     gaps = customers["mean_gap_days"]
-    typical = gaps.median() if gaps.notna().any() else customers["tenure_days"].median()
+    typical = gaps.median() if gaps.notna().any() else max(customers["tenure_days"].median(), _UNKNOWN_GAP)
     own_sum = (gaps * customers["n_repeats"]).fillna(0.0)
     return ((own_sum + typical) / (customers["n_repeats"] + 1)).clip(lower=1.0)
 
@@ -150,13 +152,14 @@ def stages(customers: pd.DataFrame, rules: ChurnRules | None = None) -> pd.DataF
 
     - ``customer_id``;
     - ``rhythm_days`` = (sum of own gaps + one gap of the median repeat buyer) / (n_repeats + 1): a customer
-      with few purchases borrows from the others. Where nobody repeats the median tenure stands for the gap.
-      At least 1 day;
+      with few purchases borrows from the others. Where nobody repeats the median tenure stands for the gap, at
+      least 90 days. At least 1 day;
     - ``overdue`` = days_since_last / rhythm_days;
     - ``trend`` = (a - b) / (a + b), sales of the last 12 months a, of the 12 months before b; NaN below two
       years of tenure or without sales in both years;
     - ``stage`` (one of ``STAGES``);
-    - ``value_at_risk`` = clv_12m x (1 - p_alive), money; NaN without ``clv_12m``.
+    - ``value_at_risk`` = clv_12m x (1 - p_alive), money, 0 for a customer who costs more than he brings; NaN
+      without ``clv_12m`` or ``p_alive``.
 
     Asked in this order, first match wins:
 
@@ -189,7 +192,7 @@ def stages(customers: pd.DataFrame, rules: ChurnRules | None = None) -> pd.DataF
     )
     clv = customers.get("clv_12m", np.nan)
     evidence["stage"] = _stage(evidence, rules or ChurnRules())
-    evidence["value_at_risk"] = clv * (1 - evidence["p_alive"])
+    evidence["value_at_risk"] = (clv * (1 - evidence["p_alive"])).clip(lower=0)
     return evidence.drop(columns=["n_repeats", "p_alive"]).reset_index(drop=True)
 
 

@@ -5,7 +5,6 @@ Every other module works with neutral codes and calls this one when something is
 
 from __future__ import annotations
 
-import re
 import string
 import tomllib
 from collections.abc import Mapping
@@ -127,17 +126,20 @@ def unit_of(column: str) -> str:
 def text(key: str, /, language: str = "en", **values: Any) -> str:
     """A sentence of the catalogue with its values put in.
 
-    ``key`` is ``file.entry``. A template may give a value a unit: ``{share:percent}``, ``{sales:money}``,
-    ``{n:count}``, ``{x:number}``, ``{x:plain}``, ``{x:change}``, ``{day:date}``.
+    ``key`` is ``file.entry``. A template may give a value a unit:
+    ``{share:percent}``, ``{sales:money}``,
+    ``{n:count}``, ``{n:count orders}`` (1 order, 2 orders), ``{x:number}``,
+    ``{x:plain}``, ``{x:change}``, ``{day:date}``.
 
     >>> text("pages.language_name", "zh")
     '中文'
     """
     file, entry = key.split(".", 1)
+    template = catalogue(file)[entry][language]
     if "currency" in values:
         values["currency"] = currency_word(values["currency"], language)
-    said = _FORMATTER.vformat(catalogue(file)[entry][language], (), values)
-    return re.sub(r"(?<=\S) +(?=[ .,;:)，。；：）])", "", said)
+        template = template if values["currency"] else template.replace(" {currency}", "")
+    return _FORMATTER.vformat(template, (), values)
 
 
 def _percent(value: float) -> str:
@@ -146,6 +148,11 @@ def _percent(value: float) -> str:
 
 def _money(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or value == 0 else f"{value:,.2f}"
+
+
+def _counted(value: float, things: str) -> str:
+    """A number of things; of one thing without the plural s."""
+    return f"{value:,.0f} {things.removesuffix('s') if value == 1 else things}"
 
 
 def _plain(value: float) -> str:
@@ -173,6 +180,8 @@ class _Formatter(string.Formatter):
     """Format strings whose format spec may be a unit; a value is only ever put in as text."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec.startswith("count "):
+            return _counted(value, format_spec.removeprefix("count "))
         if format_spec not in _UNITS:
             return super().format_field(value, format_spec)
         missing = value is None or value != value

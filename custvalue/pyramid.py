@@ -17,6 +17,10 @@ __all__ = ["TIERS", "PyramidRules", "gini", "law_of_20_80", "lorenz", "pyramid",
 TIERS = ("platinum", "gold", "iron", "lead")
 
 
+#: With fewer customers a share of the top 20% says nothing.
+_FEWEST_FOR_SHARES = 20
+
+
 @dataclass(frozen=True)
 class PyramidRules:
     """How the pyramid is cut.
@@ -164,14 +168,18 @@ def top_share(values: object, share: float) -> float:
     return float(x[len(x) - _head_count(share, len(x)) :].sum() / x.sum())
 
 
-def law_of_20_80(top20: float) -> str:
+def law_of_20_80(values: object) -> str:
     """How the observed share of the top 20% compares with the 20/80 law (C7).
 
-    ``steeper`` above 85%, ``flatter`` below 70%, ``holds`` between; ``unknown`` where there is no share.
+    ``steeper`` above 85%, ``flatter`` below 70%, ``holds`` between; ``few`` with fewer than 20 customers, ``unknown``
+    where the total is not above zero.
 
-    >>> law_of_20_80(0.68)
-    'flatter'
+    >>> law_of_20_80([1] * 100), law_of_20_80([5, 1])
+    ('flatter', 'few')
     """
+    top20 = top_share(values, 0.20)
+    if len(_known(values)) < _FEWEST_FOR_SHARES:
+        return "few"
     if not top20 >= 0:
         return "unknown"
     return "steeper" if top20 > 0.85 else "flatter" if top20 < 0.70 else "holds"

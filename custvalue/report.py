@@ -22,8 +22,6 @@ from custvalue.errors import AnalysisError, UsageError
 from custvalue.labels import text
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from custvalue.transactions import Orders
 
 __all__ = ["Pack", "run_report"]
@@ -63,13 +61,6 @@ def _absolute(path: Any) -> str:
     return os.path.abspath(path) if str(path) and _is_local(path) else str(path)
 
 
-def _texts(frame: pd.DataFrame) -> pd.DataFrame:
-    """A DataFrame whose mixed columns are text, so that it can be written."""
-    mixed = frame.columns[[dtype.kind == "O" for dtype in frame.dtypes]]
-    texts = {name: frame[name].where(frame[name].isna(), frame[name].astype(str)) for name in mixed}
-    return frame.assign(**texts)
-
-
 def _data_path(data: Any, staging: Path) -> str:
     """What the notebooks are given as ``data``; a table is put into a file of the staging folder first."""
     if isinstance(data, str | os.PathLike):
@@ -77,7 +68,9 @@ def _data_path(data: Any, staging: Path) -> str:
     import pyarrow as pa
     from pyarrow import parquet
 
-    table = data if isinstance(data, pa.Table) else pa.Table.from_pandas(_texts(data), preserve_index=False)
+    from custvalue.shapes import arrow_of_frame
+
+    table = data if isinstance(data, pa.Table) else arrow_of_frame(data)
     parquet.write_table(table, staging / _FRAME)
     return _FRAME
 

@@ -20,6 +20,8 @@ from custvalue.strategy import strategy_table
 __all__ = ["Advice", "Sentence", "Sentences", "ShownTable", "advise", "glossary", "notes", "save", "say", "show"]
 
 _MISSING = "–"
+#: Longer cells are cut; the files hold them in full.
+_LONGEST = 160
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _STYLES = {
     "number": "text-align:right",
@@ -153,6 +155,10 @@ def _clean(value: Any) -> str:
     return "".join(character if character.isprintable() else " " for character in str(value)).strip()
 
 
+def _short(words: str) -> str:
+    return words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"
+
+
 def _cell(value: Any, unit: str, words: Mapping[str, str], language: str) -> str:
     if types.is_scalar(value) and pd.isna(value):
         return _MISSING
@@ -162,7 +168,7 @@ def _cell(value: Any, unit: str, words: Mapping[str, str], language: str) -> str
         return format_value(value, "date")
     if isinstance(value, Number) and unit not in ("text", "date"):
         return format_value(value, unit)
-    return _clean(words.get(str(value), value))
+    return _short(_clean(words.get(str(value), value)))
 
 
 def _align(series: pd.Series, unit: str, words: Mapping[str, str]) -> str:

@@ -99,12 +99,14 @@ def test_rhythm_borrows_one_gap_from_the_group():
     assert stages(group)["rhythm_days"].tolist() == pytest.approx([30, (10 + 30) / 2, (200 + 30) / 5])
 
 
-def test_where_nobody_repeats_the_rhythm_is_the_median_tenure():
+def test_where_nobody_repeats_the_rhythm_is_the_median_tenure_but_a_quarter_at_least():
     once = {"n_repeats": 0, "mean_gap_days": np.nan}
-    group = pd.concat([person(tenure_days=t, **once) for t in (0, 40, 90)], ignore_index=True)
-    assert stages(group)["rhythm_days"].tolist() == [40, 40, 40]
+    group = pd.concat([person(tenure_days=t, **once) for t in (0, 140, 900)], ignore_index=True)
+    assert stages(group)["rhythm_days"].tolist() == [140, 140, 140]
+    young = pd.concat([person(tenure_days=t, **once) for t in (0, 5, 10)], ignore_index=True)
+    assert stages(young)["rhythm_days"].tolist() == [90, 90, 90]
     first_day = person(tenure_days=0, days_since_last=0, **once)
-    assert stages(first_day).loc[0, ["rhythm_days", "overdue", "stage"]].tolist() == [1, 0, "identify"]
+    assert stages(first_day).loc[0, ["rhythm_days", "overdue", "stage"]].tolist() == [90, 0, "identify"]
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,27 @@ from custvalue.labels import format_value, heading, text
 @pytest.mark.parametrize(
     ("value", "unit", "said"),
     [
-        (0, "money", "0"), (0.5, "money", "0.50"), (99.994, "money", "99.99"), (1234567.8, "money", "1,234,568"),
-        (-12.3, "money", "-12.30"), (0.0314, "share", "3.1%"), (-0.0001, "share", "0.0%"), (0.5, "change", "+50.0%"), (-0.02, "change", "-2.0%"),
-        (10.0, "plain", "10"), (3.5, "plain", "3.5"), (99.07, "plain", "99.07"),
-        (296.07, "plain", "296"), (0.0, "plain", "0"), (14.12, "tenths", "14.1"), (1000.0, "plain", "1,000"),
-        (float("nan"), "money", "–"), (None, "date", "–"), ("x", "", "x"),
+        (0, "money", "0"),
+        (0.5, "money", "0.50"),
+        (99.994, "money", "99.99"),
+        (1234567.8, "money", "1,234,568"),
+        (-12.3, "money", "-12.30"),
+        (0.0314, "share", "3.1%"),
+        (-0.0001, "share", "0.0%"),
+        (0.5, "change", "+50.0%"),
+        (-0.02, "change", "-2.0%"),
+        (10.0, "plain", "10"),
+        (3.5, "plain", "3.5"),
+        (99.07, "plain", "99.07"),
+        (296.07, "plain", "296"),
+        (0.0, "plain", "0"),
+        (14.12, "tenths", "14.1"),
+        (1000.0, "plain", "1,000"),
+        (float("nan"), "money", "–"),
+        (None, "date", "–"),
+        ("x", "", "x"),
     ],
-)  # fmt: skip
+)
 def test_values(value, unit, said):
     assert format_value(value, unit) == said
 

@@ -198,9 +198,9 @@ def test_repeats_give_the_same_bytes(two_dates):
 def test_forecast_of_odd_tables_is_finite():
     for name in ("one customer", "all one-timers"):
         found = forecast(odd_customers(name), AS_OF)
-        assert found.table.notna().all(axis=None)
-    assert found.chosen == found.p_alive_model == "past_rate"
-    assert "failed:pareto_nbd" in found.notes
+        assert found.table.drop(columns="p_alive").notna().all(axis=None)
+        assert found.table["p_alive"].isna().all()
+        assert (found.chosen, found.p_alive_model, found.notes[0]) == ("past_rate", "", "too_few_repeat_buyers")
 
 
 def test_forecast_refuses_an_empty_table_and_another_day(two_dates):
@@ -247,7 +247,7 @@ def test_holdout_of_one_timers_falls_back_to_the_past_rate():
     scores = holdout_scores(table, table, 60)
     assert scores.loc[scores["chosen"], "model"].tolist() == ["past_rate"]
     assert scores.loc[scores["model"].isin(MODELS), "mae"].isna().all()
-    assert verdict(scores)["code"] == "do_not_use"
+    assert verdict(scores)["code"] == "unknown"
 
 
 def test_tables_of_other_orders_are_refused(two_dates):
@@ -268,7 +268,6 @@ def test_tables_of_other_orders_are_refused(two_dates):
         (0.5, 0.15, 0.9, "do_not_use"),
         (0.1, 0.3, 0.9, "do_not_use"),
         (0.1, 0.15, 1.3, "do_not_use"),
-        (np.nan, 0.15, 0.9, "do_not_use"),
     ],
 )
 def test_verdict(bias, brier, mae, code):
@@ -279,6 +278,12 @@ def test_verdict(bias, brier, mae, code):
     assert found["best_naive"] == "zero"
     assert found["mae_ratio"] == mae
     assert found["brier_skill"] == pytest.approx(1 - brier / 0.21)
+
+
+def test_a_test_in_which_nobody_bought_gives_no_verdict():
+    row = {"model": "bg_nbd", "chosen": True, "bias": np.nan, "brier": 0.1, "mae": 0.1, "base_rate": 0.0}
+    found = verdict(pd.DataFrame([row]))
+    assert (found["code"], np.isnan(found["bias"])) == ("unknown", True)
 
 
 @pytest.mark.parametrize(("history", "held"), [(545, 182), (3000, 365), (60, 28), (56, 28)])

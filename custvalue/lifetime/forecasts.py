@@ -12,7 +12,7 @@ import pandas as pd
 from custvalue.errors import AnalysisError, DataError
 from custvalue.lifetime.fitting import Fitted, fit, grouped_rows, model_inputs
 from custvalue.lifetime.holdout import SCORE_COLUMNS
-from custvalue.lifetime.rules import MODELS, LifetimeRules
+from custvalue.lifetime.rules import FEWEST_REPEAT_BUYERS, MODELS, LifetimeRules
 from custvalue.lifetime.spend import SpendModel, fit_spend, repeat_means, value_rate
 
 __all__ = ["Forecast", "forecast"]
@@ -54,7 +54,10 @@ def _check(customers: pd.DataFrame, as_of: pd.Timestamp) -> None:
 def _fit_all(rows: pd.DataFrame, models: tuple[str, ...]) -> tuple[dict[str, Fitted], tuple[str, ...]]:
     """Every model that fits, and notes; the rule ``past_rate`` alone when none does."""
     fitted, notes = {}, ()
-    for model in models:
+    few = rows.loc[rows["x"] > 0, "n_customers"].sum() < FEWEST_REPEAT_BUYERS
+    if few:
+        notes = ("too_few_repeat_buyers",)
+    for model in () if few else models:
         try:
             fitted[model] = fit(rows, model)
         except AnalysisError:
@@ -98,7 +101,7 @@ def _customer_table(customers, inputs, alive, model, orders, clv, spend, weeks) 
     return pd.DataFrame(
         {
             "customer_id": customers["customer_id"].to_numpy(),
-            "p_alive": alive.p_alive(x, t_x, T),
+            "p_alive": alive.p_alive(x, t_x, T) if alive else np.nan,
             "expected_orders_12m": orders.sum(axis=1),
             "p_order_12m": model.p_order(x, t_x, T, weeks),
             "expected_spend": spend,
@@ -118,8 +121,9 @@ def forecast(
     clv_12m is the sum over months of expected orders x expected spend x the customer's margin rate (the share
     left after returns where there is no margin), each month discounted from its middle by (1 + rate)^(days /
     365). The horizon is ``rules.horizon_months``, 12 unless set. ``scores`` (:func:`holdout_scores`) chooses
-    the model; without them the most likely one forecasts. p_alive is always that of Pareto/NBD, else MBG/NBD,
-    if one fits.
+    the model; without them the most likely one forecasts. p_alive is always that of Pareto/NBD, else MBG/NBD;
+    it is missing where neither fits. With fewer than ten repeat buyers no model is tried and the past rate
+    goes on (note ``too_few_repeat_buyers``).
 
     Raises ``DataError`` for an empty table or one made as of another day.
 
@@ -138,7 +142,7 @@ def forecast(
     models = MODELS if rules.model == "auto" else tuple(dict.fromkeys([rules.model, *_ALIVE_MODELS]))
     fitted, notes = _fit_all(grouped_rows(customers), models)
     chosen = _choose(fitted, rules, scores)
-    alive = next((model for model in _ALIVE_MODELS if model in fitted), chosen)
+    alive = next((model for model in _ALIVE_MODELS if model in fitted), "")
 
     spend_model, value_is = fit_spend(customers), "margin" if customers["margin"].notna().any() else "sales"
     means, inputs = repeat_means(customers), model_inputs(customers)
@@ -150,7 +154,9 @@ def forecast(
     sales = spend * value_rate(customers, "sales").to_numpy()
     clv = orders * value[:, None] * _discount(days, rules.discount_rate)
 
-    table = _customer_table(customers, inputs, fitted[alive], fitted[chosen], orders, clv, spend, weeks=days[-1] / 7)
+    table = _customer_table(
+        customers, inputs, fitted.get(alive), fitted[chosen], orders, clv, spend, weeks=days[-1] / 7
+    )
     monthly = pd.DataFrame(
         {
             "month_end": ends,

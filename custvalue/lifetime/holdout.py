@@ -11,7 +11,7 @@ import pandas as pd
 
 from custvalue.errors import AnalysisError, DataError
 from custvalue.lifetime.fitting import fit, grouped_rows, model_inputs
-from custvalue.lifetime.rules import MODELS, NAIVE_RULES, LifetimeRules, VerdictRules
+from custvalue.lifetime.rules import FEWEST_REPEAT_BUYERS, MODELS, NAIVE_RULES, LifetimeRules, VerdictRules
 
 __all__ = ["SCORE_COLUMNS", "cutoff_day", "holdout_scores", "verdict"]
 
@@ -94,7 +94,9 @@ def _score(actual: np.ndarray, expected: np.ndarray, p: np.ndarray) -> dict[str,
 
 
 def _forecast_scores(model: str, early: pd.DataFrame, actual: np.ndarray, weeks: float) -> dict[str, float]:
-    """The measures of one model or rule; empty when the model could not be fitted."""
+    """The measures of one model or rule; empty when the model could not be fitted or has too few to learn from."""
+    if model in MODELS and (early["n_repeats"] > 0).sum() < FEWEST_REPEAT_BUYERS:
+        return {}
     try:
         fitted = fit(grouped_rows(early), model)
     except AnalysisError:
@@ -149,7 +151,7 @@ def holdout_scores(
 def verdict(scores: pd.DataFrame, rules: VerdictRules | None = None) -> dict[str, Any]:
     """What the holdout says of the chosen forecast: ``good``, ``with_care`` or ``do_not_use``, and why.
 
-    ``unknown`` where ``scores`` has no rows, as nothing could be held out.
+    ``unknown`` where nothing could be held out, no order came in the holdout, or no model could be fitted.
 
     Keys: code, model, bias (of the sum), brier_skill = 1 - brier / (base (1 - base)) against the constant
     share of customers who bought again, mae_ratio = mae / that of the best naive rule, best_naive. All three
@@ -160,7 +162,8 @@ def verdict(scores: pd.DataFrame, rules: VerdictRules | None = None) -> dict[str
     >>> verdict(pd.DataFrame(rows))["code"]
     'good'
     """
-    if scores.empty:
+    chosen = scores.loc[scores["chosen"].astype(bool), "model"].astype(str)
+    if not chosen.isin(MODELS).any() or not (scores["bias"].notna() & scores["chosen"].astype(bool)).any():
         return dict.fromkeys(("bias", "brier_skill", "mae_ratio"), math.nan) | {"code": "unknown", "model": ""}
     rules = rules or VerdictRules()
     row = scores[scores["chosen"].astype(bool)].iloc[0]

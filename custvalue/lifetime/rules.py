@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from custvalue.errors import UsageError
 
-__all__ = ["MODELS", "NAIVE_RULES", "VERDICTS", "LifetimeRules", "VerdictRules"]
+__all__ = ["FEWEST_REPEAT_BUYERS", "MODELS", "NAIVE_RULES", "VERDICTS", "LifetimeRules", "VerdictRules"]
 
 #: The models of the family "buy at an own rate until an unseen drop-out".
 MODELS = ("bg_nbd", "mbg_nbd", "pareto_nbd")
 #: Rules of thumb every model has to beat.
 NAIVE_RULES = ("past_rate", "rate_if_active", "zero")
+#: With fewer repeat buyers no model is tried: its parameters would say nothing.
+FEWEST_REPEAT_BUYERS = 10
 #: What a holdout can say of a forecast, best first.
 VERDICTS = ("good", "with_care", "do_not_use", "unknown")
 

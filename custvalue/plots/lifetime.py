@@ -55,6 +55,9 @@ def plot_holdout(scores: pd.DataFrame, *, ax: Axes | None = None, language: str 
     >>> [words.get_text() for words in plot_holdout(scores).texts]
     ['88  (-12.0%)', '0  (-100.0%)', '100 orders came']
     """
+    scores = scores.dropna(subset="forecast")
+    if not scores["actual"].max() > 0:
+        return note(new_axes(ax, 1.2), text("plots.no_orders_came", language))
     ax = new_axes(ax, 1.8 + 0.42 * len(scores))
     chosen = scores["chosen"].astype(bool) if "chosen" in scores else pd.Series(False, index=scores.index)
     bars = ax.barh(range(len(scores)), scores["forecast"], color=np.where(chosen, BLUE, "#b9cfdf"), height=0.62)
@@ -85,6 +88,8 @@ def plot_forecast(monthly: pd.DataFrame, *, ax: Axes | None = None, language: st
     >>> plot_forecast(monthly, currency="CNY").get_ylabel()
     'Expected value (CNY)'
     """
+    if not monthly["expected_orders"].max() > 0.005:
+        return note(new_axes(ax, 1.2), text("plots.no_orders_expected", language))
     money, orders = panels(ax, 5.2, stacked=True, first=0.55)
     months = monthly["month_end"].dt.to_period("M").dt.to_timestamp()
     money.bar(months, monthly["clv"], width=BAR_DAYS, color=BLUE)
@@ -129,8 +134,10 @@ def plot_alive(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "
     >>> [words.get_text() for words in plot_alive(table).get_legend().get_texts()]
     ['Bought again', 'Bought once']
     """
-    ax = new_axes(ax, 4.0)
     p = table["p_alive"].astype(float)
+    if p.isna().all():
+        return note(new_axes(ax, 1.2), text("plots.alive_unknown", language))
+    ax = new_axes(ax, 4.0)
     if "n_repeats" in table:
         parts = [p[table["n_repeats"] > 0].dropna(), p[table["n_repeats"] == 0].dropna()]
         names = [text("plots.repeat_buyers", language), text("plots.one_time_buyers", language)]
