@@ -113,11 +113,11 @@ def plot_value_curve(table: pd.DataFrame, *, ax: Axes | None = None, language: s
     >>> plot_value_curve(pd.DataFrame({"clv_12m": [80.0, 5.0, 5.0, 5.0, 5.0]})).texts[0].get_text()
     'The best 20% hold 80.0%'
     """
-    ax = new_axes(ax, 4.8)
-    ax.set_title(text("plots.value_curve_title", language))
     ranked = np.sort(table["clv_12m"].dropna().to_numpy(float))[::-1]
     if not ranked.sum() > 0:
-        return note(ax, text("plots.no_value", language))
+        return note(new_axes(ax, 1.2), text("plots.no_value", language))
+    ax = new_axes(ax, 4.8)
+    ax.set_title(text("plots.value_curve_title", language))
     held = ranked.cumsum() / ranked.sum()
     draw_concentration(ax, np.arange(1, len(ranked) + 1) / len(ranked), held, language)
     ax.set_ylabel(text("plots.share_forecast", language))
