@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from custvalue.errors import UsageError
+from custvalue.predicates import check_rule, first_match
 
 __all__ = [
     "STAGES",
@@ -55,18 +56,13 @@ class ChurnRules:
 
     def __post_init__(self) -> None:
         later = self.overdue_drop >= self.overdue_decline
-        _check("overdue_decline", self.overdue_decline, self.overdue_decline > 0, "> 0")
-        _check("overdue_drop", self.overdue_drop, later, ">= overdue_decline")
-        _check("alive_decline", self.alive_decline, 0 <= self.alive_decline <= 1, "0..1")
-        _check("alive_drop", self.alive_drop, 0 <= self.alive_drop <= self.alive_decline, "0..alive_decline")
-        _check("growth", self.growth, 0 < self.growth <= 1, "0 < growth <= 1")
-        _check("fall", self.fall, 0 < self.fall <= 1, "0 < fall <= 1")
-        _check("cultivate_repeats", self.cultivate_repeats, self.cultivate_repeats >= 0, ">= 0")
-
-
-def _check(rule: str, got: float, fits: bool, allowed: str) -> None:
-    if not fits:
-        raise UsageError("rule_out_of_range", rule=rule, got=got, allowed=allowed)
+        check_rule("overdue_decline", self.overdue_decline, self.overdue_decline > 0, "> 0")
+        check_rule("overdue_drop", self.overdue_drop, later, ">= overdue_decline")
+        check_rule("alive_decline", self.alive_decline, 0 <= self.alive_decline <= 1, "0..1")
+        check_rule("alive_drop", self.alive_drop, 0 <= self.alive_drop <= self.alive_decline, "0..alive_decline")
+        check_rule("growth", self.growth, 0 < self.growth <= 1, "0 < growth <= 1")
+        check_rule("fall", self.fall, 0 < self.fall <= 1, "0 < fall <= 1")
+        check_rule("cultivate_repeats", self.cultivate_repeats, self.cultivate_repeats >= 0, ">= 0")
 
 
 def _alive(table: pd.DataFrame) -> pd.Series:
@@ -130,12 +126,6 @@ def _trend(customers: pd.DataFrame) -> pd.Series:
     return (now - before) / (now + before).where(known)
 
 
-def _stage(table: pd.DataFrame, rules: ChurnRules) -> pd.Categorical:
-    codes = [code for code, _ in STAGE_PREDICATES]
-    holds = [predicate(table, rules).to_numpy(dtype=bool) for _, predicate in STAGE_PREDICATES]
-    return pd.Categorical(np.select(holds, codes, default=codes[-1]), categories=STAGES, ordered=True)
-
-
 def _require(table: pd.DataFrame, *columns: str) -> None:
     for column in columns:
         if column not in table:
@@ -191,7 +181,7 @@ def stages(customers: pd.DataFrame, rules: ChurnRules | None = None) -> pd.DataF
         rhythm_days=rhythm, overdue=customers["days_since_last"] / rhythm, trend=_trend(customers)
     )
     clv = customers.get("clv_12m", np.nan)
-    evidence["stage"] = _stage(evidence, rules or ChurnRules())
+    evidence["stage"] = first_match(evidence, STAGE_PREDICATES, STAGES, rules or ChurnRules())
     evidence["value_at_risk"] = (clv * (1 - evidence["p_alive"])).clip(lower=0)
     return evidence.drop(columns=["n_repeats", "p_alive"]).reset_index(drop=True)
 

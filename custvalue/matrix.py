@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from custvalue.errors import DataError, UsageError, nearest
+from custvalue.predicates import check_rule
 
 __all__ = [
     "POTENTIAL_PARTS",
@@ -65,18 +66,13 @@ class MatrixRules:
                 raise UsageError("unknown_weight", got=part, nearest=close, allowed=allowed)
         weights = dict(self.potential_weights)
         fits = min(weights.values(), default=0) >= 0 and sum(weights.values()) > 0
-        _check("potential_weights", weights, fits, ">= 0, sum > 0")
-        _check("threshold", self.threshold, _is_threshold(self.threshold), '"median", "mean", 0 < q < 1')
-        _check("gone_days", self.gone_days, self.gone_days > 0, "> 0")
+        check_rule("potential_weights", weights, fits, ">= 0, sum > 0")
+        check_rule("threshold", self.threshold, _is_threshold(self.threshold), '"median", "mean", 0 < q < 1')
+        check_rule("gone_days", self.gone_days, self.gone_days > 0, "> 0")
 
 
 def _is_threshold(threshold: str | float) -> bool:
     return threshold in ("median", "mean") if isinstance(threshold, str) else 0 < threshold < 1
-
-
-def _check(rule: str, got: object, fits: bool, allowed: str) -> None:
-    if not fits:
-        raise UsageError("rule_out_of_range", rule=rule, got=got, allowed=allowed)
 
 
 @dataclass(frozen=True)

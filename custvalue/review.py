@@ -11,6 +11,7 @@ from custvalue import churn, lifetime, matrix, pyramid, segmentation
 from custvalue.columns import SCORECARD_COLUMNS
 from custvalue.customers import customer_table
 from custvalue.labels import labels
+from custvalue.predicates import first_match
 from custvalue.tables import save
 
 if TYPE_CHECKING:
@@ -56,15 +57,6 @@ _KINDS = ("tier", "quadrant", "value_class", "segment", "stage")
 _FURTHER_COLUMNS = ("value_at_risk", "rhythm_days", "overdue")
 
 
-def _next_action(table: pd.DataFrame) -> pd.Series:
-    import numpy as np
-    import pandas as pd
-
-    hits = [when(table).to_numpy(dtype=bool) for _, when in ACTION_RULES]
-    codes = np.select(hits, [code for code, _ in ACTION_RULES], default=ACTION_RULES[-1][0])
-    return pd.Series(pd.Categorical(codes, ACTIONS, ordered=True), index=table.index)
-
-
 def scorecard(
     customers: pd.DataFrame,
     as_of: dt.date,
@@ -92,7 +84,7 @@ def scorecard(
         table = table.merge(part, on="customer_id", how="left", validate="1:1")
     stage = churn.stages(table, settings.churn)
     table = table.merge(stage.drop(columns="trend"), on="customer_id", how="left", validate="1:1")
-    table = table.assign(action=_next_action)
+    table = table.assign(action=first_match(table, ACTION_RULES, ACTIONS))
     return table[[*SCORECARD_COLUMNS, *_FURTHER_COLUMNS]]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from custvalue.errors import UsageError
+from custvalue.predicates import check_rule, first_match
 
 __all__ = [
     "CLUSTER_FEATURES",
@@ -57,18 +57,13 @@ class SegmentationRules:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        _check("monthly_days", self.monthly_days, self.monthly_days > 0, "> 0")
+        check_rule("monthly_days", self.monthly_days, self.monthly_days > 0, "> 0")
         longer = self.quarterly_days >= self.monthly_days
-        _check("quarterly_days", self.quarterly_days, longer, ">= monthly_days")
-        _check("dormant_days", self.dormant_days, self.dormant_days > 0, "> 0")
-        _check("lower_line_quantile", self.lower_line_quantile, 0 <= self.lower_line_quantile <= 1, "0..1")
-        _check("score_levels", self.score_levels, 2 <= self.score_levels <= 9, "2..9")
-        _check("clusters", self.clusters, self.clusters >= 1, ">= 1")
-
-
-def _check(rule: str, got: float, fits: bool, allowed: str) -> None:
-    if not fits:
-        raise UsageError("rule_out_of_range", rule=rule, got=got, allowed=allowed)
+        check_rule("quarterly_days", self.quarterly_days, longer, ">= monthly_days")
+        check_rule("dormant_days", self.dormant_days, self.dormant_days > 0, "> 0")
+        check_rule("lower_line_quantile", self.lower_line_quantile, 0 <= self.lower_line_quantile <= 1, "0..1")
+        check_rule("score_levels", self.score_levels, 2 <= self.score_levels <= 9, "2..9")
+        check_rule("clusters", self.clusters, self.clusters >= 1, ">= 1")
 
 
 def _dormant(customers: pd.DataFrame, rules: SegmentationRules) -> pd.Series:
@@ -138,9 +133,7 @@ def behaviour_segments(customers: pd.DataFrame, rules: SegmentationRules | None 
     ['monthly', 'dormant']
     """
     rules = rules or SegmentationRules()
-    codes = [code for code, _ in SEGMENT_PREDICATES]
-    holds = [predicate(customers, rules).to_numpy(dtype=bool) for _, predicate in SEGMENT_PREDICATES]
-    segment = pd.Categorical(np.select(holds, codes, default=codes[-1]), categories=SEGMENTS, ordered=True)
+    segment = first_match(customers, SEGMENT_PREDICATES, SEGMENTS, rules)
     return pd.DataFrame({"customer_id": customers["customer_id"].to_numpy(), "segment": segment})
 
 

@@ -11,6 +11,7 @@ IJRM 24(3) (MBG/NBD); Schmittlein, Morrison & Colombo (1987), Management Science
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -33,7 +34,7 @@ def _log_rate_part(q: Parameters, x: np.ndarray, T: np.ndarray) -> np.ndarray:
     return gammaln(r + x) - gammaln(r) + r * np.log(alpha) - (r + x) * np.log(alpha + T)
 
 
-class Family:
+class Family(ABC):
     """A model: what it needs to say of customers, given its parameters ``q``."""
 
     #: Names of the parameters, in the order of the fitter; those in weeks are listed in ``times``.
@@ -43,20 +44,20 @@ class Family:
     fitter: ClassVar[str] = ""
 
     def log_alive_likelihood(self, q: Parameters, x, T):
-        """Log-likelihood of the purchases and of being alive at T."""
-        raise NotImplementedError
+        """Log-likelihood of the purchases and of being alive at T; NaN for a rule, which has none."""
+        return np.full(np.shape(x), np.nan)
 
+    @abstractmethod
     def log_odds_gone(self, q: Parameters, x, t_x, T):
         """Logarithm of P(gone) / P(alive) at T."""
-        raise NotImplementedError
 
+    @abstractmethod
     def orders_if_alive(self, q: Parameters, x, T, weeks):
         """Expected orders in the next weeks of a customer who is alive at T."""
-        raise NotImplementedError
 
+    @abstractmethod
     def any_order_if_alive(self, q: Parameters, x, T, weeks):
         """Probability of at least one order in the next weeks of a customer who is alive at T."""
-        raise NotImplementedError
 
     def log_likelihood(self, q: Parameters, x, t_x, T):
         """Log-likelihood of each customer."""
