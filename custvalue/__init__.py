@@ -44,7 +44,7 @@ _NAMES = {
     ),
     "strategy": ("strategy_for", "strategy_table"),
     "transactions": ("with_total",),
-    "tables": ("advise", "glossary", "notes", "save", "say", "show"),
+    "tables": ("advise", "glossary", "notes", "quadrant_words", "save", "say", "show"),
 }
 _MODULES = ("churn", "lifetime", "matrix", "pyramid", "segmentation")
 _HOME = {name: module for module, names in _NAMES.items() for name in names}

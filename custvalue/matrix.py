@@ -17,6 +17,7 @@ __all__ = [
     "VALUE_CLASSES",
     "Matrix",
     "MatrixRules",
+    "margin_note",
     "sales_margin_matrix",
     "value_potential_matrix",
 ]
@@ -107,8 +108,12 @@ def _margin_rate(customers: pd.DataFrame) -> pd.Series:
     return (customers["margin"] / customers["sales"].where(sold)).where(sold, 0.0)
 
 
-def _margin_note(customers: pd.DataFrame) -> str:
-    """Why margin can not be an axis; empty where it can."""
+def margin_note(customers: pd.DataFrame) -> str:
+    """Why margin can not be an axis: ``margin_unknown``, ``margin_rate_constant``, or empty where it can.
+
+    >>> margin_note(pd.DataFrame({"sales": [10.0, 20.0], "margin": [3.0, 6.0]}))
+    'margin_rate_constant'
+    """
     if customers["margin"].isna().all():
         return "margin_unknown"
     rates = _margin_rate(customers)[customers["sales"] > 0]
@@ -136,7 +141,7 @@ def sales_margin_matrix(
     ['low_high', 'low_low', 'high_high', 'high_low']
     """
     rules = rules or MatrixRules()
-    note = _margin_note(customers)
+    note = margin_note(customers)
     table = customers[["customer_id", "sales"]].reset_index(drop=True)
     table["margin_rate"] = _margin_rate(customers).to_numpy(dtype=float)
     y = "sales" if note else "margin_rate"

@@ -89,9 +89,15 @@ def scorecard(
 
 
 def labelled(table: pd.DataFrame, language: str = "en") -> pd.DataFrame:
-    """The scorecard as written to file: after each code column a ``_label`` column in the language."""
+    """The scorecard as written to file: after each code column a ``_label`` column in the language.
+
+    Where margins are not known or all alike, the labels of the quadrant speak of sales only.
+    """
     kinds = [c for c in (*_KINDS, "action") if c in table.columns]
-    words = {f"{kind}_label": table[kind].map(labels(kind, language)).astype("str") for kind in kinds}
+    sales_only = {"quadrant": "quadrant_sales_only"} if matrix.margin_note(table) else {}
+    words = {
+        f"{kind}_label": table[kind].map(labels(sales_only.get(kind, kind), language)).astype("str") for kind in kinds
+    }
     order = [name for c in table.columns for name in ((c, f"{c}_label") if c in kinds else (c,))]
     return table.assign(**words)[order]
 

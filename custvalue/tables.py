@@ -17,7 +17,19 @@ from pandas.api import types
 from custvalue.labels import catalogue, describe, format_value, heading, labels, text, unit_of, with_currency
 from custvalue.strategy import strategy_table
 
-__all__ = ["Advice", "Sentence", "Sentences", "ShownTable", "advise", "glossary", "notes", "save", "say", "show"]
+__all__ = [
+    "Advice",
+    "Sentence",
+    "Sentences",
+    "ShownTable",
+    "advise",
+    "glossary",
+    "notes",
+    "quadrant_words",
+    "save",
+    "say",
+    "show",
+]
 
 _MISSING = "–"
 #: Longer cells are cut; the files hold them in full.
@@ -270,6 +282,15 @@ def advise(kind: str, language: str = "en", codes: Iterable[str] | None = None) 
             for code, row in zip(table[kind], table.to_dict("records"), strict=True)
         )
     )
+
+
+def quadrant_words(notes: Iterable[str], language: str = "en") -> dict[str, str]:
+    """The words for the quadrants of a matrix with these notes: of sales only where margin could not be compared.
+
+    >>> quadrant_words(("margin_unknown",))["high_high"]
+    'High sales (margin not compared)'
+    """
+    return labels("quadrant_sales_only" if tuple(notes) else "quadrant", language)
 
 
 def glossary(columns: Iterable[str], language: str = "en") -> pd.DataFrame:

@@ -151,3 +151,10 @@ def test_actions_add_up(month):
 
 def test_month_before_crosses_the_year():
     assert month_before(dt.date(2024, 1, 31)) == dt.date(2023, 12, 31)
+
+
+def test_without_margins_the_labels_claim_nothing_about_them(rows):
+    orders = read(rows)
+    now = scorecard(customer_table(orders), orders.as_of, load_settings())
+    assert set(now["quadrant"]) <= {"high_high", "low_low"}
+    assert set(labelled(now)["quadrant_label"]) == set(labels("quadrant_sales_only").values())
