@@ -22,6 +22,8 @@ __all__ = ["Fitted", "fit", "fit_best", "grouped_rows"]
 _SMALLEST, _LARGEST = 1e-5, 1e4
 #: A fit is no maximum when one parameter moved by 1% gains more log-likelihood per customer than this.
 _GAIN = 1e-5
+#: The most customers a model is fitted on, drawn at random: more only cost time, the forecast is for everybody.
+FIT_SAMPLE = 30_000
 #: Ridge on the log-parameters around the start, per customer, on the last rung.
 _PENALTY = 1e-4
 
@@ -180,6 +182,17 @@ def _attempt(rung, family: Family, rows: pd.DataFrame) -> dict[str, float] | Non
     return parameters if sane and (rung is _penalised or _is_peak(family, parameters, rows)) else None
 
 
+def _drawn(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of at most ``FIT_SAMPLE`` customers, drawn without replacement and always alike."""
+    counts = rows["n_customers"].to_numpy()
+    if counts.sum() <= FIT_SAMPLE:
+        return rows
+    everybody = np.repeat(np.arange(len(rows)), counts)
+    chosen = np.random.default_rng(1).choice(everybody, FIT_SAMPLE, replace=False)
+    drawn = rows.assign(n_customers=np.bincount(chosen, minlength=len(rows)))
+    return drawn[drawn["n_customers"] > 0].reset_index(drop=True)
+
+
 def _rule(model: str, n: int) -> Fitted:
     parameters = {"silent_days": float(SILENT_DAYS)} if model == "rate_if_active" else {}
     return Fitted(model, parameters, n_customers=n)
@@ -190,8 +203,9 @@ def fit(rows: pd.DataFrame, model: str) -> Fitted:
 
     Maximum likelihood through ``lifetimes``; where that fails, again from a start at the data's mean rate,
     then our own likelihood with a weak penalty. The note ``rescaled:<model>`` or ``penalised:<model>`` tells
-    which was needed. Raises ``AnalysisError`` when no attempt gives sane parameters (always so when nobody
-    bought twice).
+    which was needed. More than ``FIT_SAMPLE`` customers are fitted on so many of them, drawn at random with a
+    fixed seed (note ``sampled``); the log-likelihood is that of all. Raises ``AnalysisError`` when no attempt
+    gives sane parameters (always so when nobody bought twice).
 
     >>> rows = pd.DataFrame({"x": [0, 1], "t_x": [0.0, 3.0], "T": [10.0, 10.0], "n_customers": [5, 2]})
     >>> fit(rows, "past_rate").expected_orders([1], [3.0], [10.0], weeks=20)
@@ -202,10 +216,12 @@ def fit(rows: pd.DataFrame, model: str) -> Fitted:
     if not family.fitter:
         return _rule(model, n)
     ladder = _PARETO_RUNGS if model == "pareto_nbd" else _RUNGS
-    for word, rung in ladder if (rows["x"] > 0).any() else ():
-        parameters = _attempt(rung, family, rows)
+    learned = _drawn(rows)
+    for word, rung in ladder if (learned["x"] > 0).any() else ():
+        parameters = _attempt(rung, family, learned)
         if parameters is not None:
             notes = (f"{word}:{model}",) if word else ()
+            notes += ("sampled",) if n > FIT_SAMPLE else ()
             return Fitted(model, parameters, _total(family, parameters, rows), n, notes)
     raise AnalysisError("model_not_fitted", model=model, n=n)
 
