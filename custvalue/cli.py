@@ -1,4 +1,4 @@
-"""The command line: ``custvalue report``, ``check`` and ``sample``."""
+"""The command line: ``custvalue report``, ``check``, ``backtest`` and ``sample``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from custvalue.labels import LANGUAGES, text
 if TYPE_CHECKING:
     import pandas as pd
 
+    from custvalue.pipeline import Backtest
     from custvalue.transactions import Orders
 
 __all__ = ["main"]
@@ -25,6 +26,11 @@ __all__ = ["main"]
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _LOG = "custvalue-error.log"
 _INTERRUPTED = 130
+#: Columns of ``custvalue backtest``, in order.
+_BACKTEST_COLUMNS = [
+    "model", "n_customers", "actual", "forecast", "bias", "mae", "rmse", "brier", "auc", "spearman",
+    "top_decile_share", "chosen",
+]  # fmt: skip
 
 
 def _both(key: str) -> str:
@@ -166,6 +172,52 @@ def check(data: str, config: str, as_of: str, language: str, as_json: bool, debu
         orders = read(data, settings, whole_file=True)
         told = _as_json(orders) if as_json else _as_text(orders, settings.language, settings.currency)
         click.echo(told)
+
+
+def _backtest_csv(found: Backtest) -> str:
+    table = found.scores[_BACKTEST_COLUMNS].astype({"actual": "int64"})
+    return table.to_csv(index=False, float_format="%.6f", lineterminator="\n").rstrip("\n")
+
+
+def _backtest_text(found: Backtest, language: str) -> str:
+    """What was tested, the table, why the model was chosen and what the verdict is."""
+    from custvalue.labels import label
+    from custvalue.tables import say, show
+
+    row, over = (table[table["chosen"]].iloc[0] for table in (found.scores, found.pooled))
+    facts = {"n_cutoffs": int(over["n_cutoffs"]), "n_new": int(row["n_new"]), "orders_new": int(row["orders_new"])}
+    facts |= {"cutoff": found.cutoff, "as_of": found.as_of, "days": (found.as_of - found.cutoff).days}
+    model = label("model", found.chosen, language)
+    reason = {"model": model, "rmse": over["rmse"], "mae": over["mae"], "bias": over["bias"], "brier": over["brier"]}
+    verdict = found.verdict
+    told = [
+        say("findings.backtest", language, **facts),
+        show(found.scores[_BACKTEST_COLUMNS], language),
+        say(f"findings.why_{found.why}", language, **reason),
+        say(f"findings.trust_{verdict['code']}", language, **verdict),
+    ]
+    return "\n\n".join(map(repr, told))
+
+
+@main.command(help=_both("help_backtest"))
+@click.argument("data")
+@_config
+@click.option("--cutoff", metavar="YYYY-MM-DD", default="", help=_option_help("option_cutoff"))
+@_lang
+@click.option("--csv", "as_csv", is_flag=True, help=_option_help("option_csv"))
+@_debug
+def backtest(data: str, config: str, cutoff: str, language: str, as_csv: bool, debug: bool) -> None:
+    with _told(language, config, data, debug):
+        from custvalue.config import load_settings, parse_day
+        from custvalue.errors import DataError
+        from custvalue.pipeline import backtest_orders, read
+
+        settings = load_settings(config, data, language=language)
+        day = parse_day(cutoff, "--cutoff")
+        found = backtest_orders(read(data, settings, whole_file=True), settings, cutoff=day)
+        if found.cutoff is None:
+            raise DataError("history_too_short", first=found.first_day, last=found.as_of)
+        click.echo(_backtest_csv(found) if as_csv else _backtest_text(found, settings.language))
 
 
 @main.command(help=_both("help_sample"))

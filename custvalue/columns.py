@@ -48,6 +48,7 @@ CUSTOMER_COLUMNS = (
     "mean_order_value",
     "mean_gap_days",
     "sd_gap_days",
+    "sum_log_gaps",
     "main_category",
     "n_categories",
     "returns",
@@ -58,6 +59,8 @@ CUSTOMER_COLUMNS = (
     "n_orders_12m",
     "purchases_12m",
     "repeat_sales",
+    "n_orders_prior_12m",
+    "squares_24m",
 )
 
 #: Columns of the scorecard, in order; each code column is followed by its ``_label`` in the written file.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from custvalue import lifetime
 from custvalue.config import Settings, load_settings, parse_day
-from custvalue.customers import customer_table
+from custvalue.customers import purchase_days
 from custvalue.errors import DataError
 from custvalue.sources import find_file, match_columns, read_frame, read_source
 from custvalue.transactions import clean, last_complete_month
@@ -17,9 +18,10 @@ from custvalue.transactions import clean, last_complete_month
 if TYPE_CHECKING:
     import pandas as pd
 
+    from custvalue.lifetime import Backtest
     from custvalue.transactions import Orders
 
-__all__ = ["forecast_orders", "read", "read_attributes", "read_labels"]
+__all__ = ["backtest_orders", "forecast_orders", "read", "read_attributes", "read_labels"]
 
 
 def read(data: Any, settings: Settings | None = None, *, whole_file: bool = False) -> Orders:
@@ -111,14 +113,22 @@ def read_labels(data: Any, settings: Settings | None = None, language: str = "en
     return words
 
 
-def forecast_orders(orders: Orders, customers: pd.DataFrame, settings: Settings) -> lifetime.Forecast:
-    """Forecast with the model that did best on a held-out end of the customers' own history.
+def backtest_orders(orders: Orders, settings: Settings, *, cutoff: dt.date | None = None) -> Backtest:
+    """Forecasts of the past against what came, at several days of the customers' own history or at one ``cutoff``.
+
+    See :func:`custvalue.lifetime.backtest`; its tables are empty where the history is too short to hold anything out.
+    """
+    return lifetime.backtest(purchase_days(orders), orders.as_of, settings.lifetime, cutoff=cutoff)
+
+
+def forecast_orders(
+    orders: Orders, customers: pd.DataFrame, settings: Settings, backtest: Backtest | None = None
+) -> lifetime.Forecast:
+    """Forecast with the model that did best in a ``backtest`` of the customers' own history (made here if not given).
 
     Where the history is too short to hold anything out, the forecast is made all the same and its ``scores`` are empty.
     """
-    cutoff = lifetime.cutoff_day(customers, orders.as_of, settings.lifetime)
-    scores = None
-    if cutoff is not None:
-        early = customer_table(orders, cutoff)
-        scores = lifetime.holdout_scores(early, customers, (orders.as_of - cutoff).days, settings.lifetime)
-    return lifetime.forecast(customers, orders.as_of, settings.lifetime, scores=scores)
+    backtest = backtest or backtest_orders(orders, settings)
+    return lifetime.forecast(
+        customers, orders.as_of, settings.lifetime, scores=backtest.scores, weights=backtest.weights
+    )

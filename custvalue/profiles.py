@@ -9,7 +9,7 @@ from custvalue.errors import UsageError, nearest
 __all__ = ["profile"]
 
 #: Money columns summed where the table has them; they come from the lifetime and churn analyses.
-_FURTHER_SUMS = ("clv_12m", "value_at_risk")
+_FURTHER_SUMS = ("clv_12m", "value_if_stays_12m", "value_at_risk")
 
 
 def profile(table: pd.DataFrame, by: str) -> pd.DataFrame:
@@ -23,7 +23,8 @@ def profile(table: pd.DataFrame, by: str) -> pd.DataFrame:
     share); ``margin``, ``share_margin`` where margin is known; ``sales_12m``, ``share_sales_12m`` where the table has
     them; ``median_orders`` (count);
     ``median_days_since_last`` (days); ``mean_order_value`` (money, the mean over customers of their own
-    mean order value); the sums ``clv_12m`` and ``value_at_risk`` where the table has them. Shares are of
+    mean order value); the sums ``clv_12m``, ``value_if_stays_12m`` and ``value_at_risk`` where the table has
+    them. Shares are of
     the total of the table, NaN where that total is zero.
 
     Raises ``UsageError`` for a column the table does not have.

@@ -77,7 +77,9 @@ def scorecard(
         matrix.sales_margin_matrix(customers, settings.matrix).table[["customer_id", "quadrant"]],
         matrix.value_potential_matrix(customers, settings.matrix, attributes).table[["customer_id", "value_class"]],
         pyramid.pyramid(customers, settings.pyramid)[["customer_id", "tier"]],
-        forecast.table[["customer_id", "p_alive", "expected_orders_12m", "clv_12m"]],
+        forecast.table[
+            ["customer_id", "p_alive", "p_order_12m", "expected_orders_12m", "clv_12m", "value_if_stays_12m"]
+        ],
     ]
     table = customers
     for part in parts:
@@ -126,7 +128,8 @@ def previous_scorecard(
     if customers.empty:
         return empty_scorecard()
     scores = forecast.scores if forecast is not None else None
-    earlier = lifetime.forecast(customers, day, settings.lifetime, scores=scores)
+    weights = getattr(forecast.fitted.get("blend"), "weights", None) if forecast is not None else None
+    earlier = lifetime.forecast(customers, day, settings.lifetime, scores=scores, weights=weights)
     return scorecard(customers, day, settings, attributes, earlier)
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "Sentence",
     "Sentences",
     "ShownTable",
+    "TrustBox",
     "advise",
     "glossary",
     "notes",
@@ -29,6 +30,7 @@ __all__ = [
     "save",
     "say",
     "show",
+    "trust",
 ]
 
 _MISSING = "–"
@@ -74,6 +76,17 @@ _ADVICE = """\
 {%- endfor %}
 </dl></section>
 {%- endfor %}
+</div>"""
+
+
+_TRUST = """\
+<div class="cv-trust cv-trust-{{ box.code }}">
+<p><strong>{{ box.title }}</strong> {{ box.advice }}</p>
+<dl>
+{%- for word, number, meaning in box.numbers %}
+<div><dt>{{ word }}</dt><dd><b>{{ number }}</b> {{ meaning }}</dd></div>
+{%- endfor %}
+</dl>
 </div>"""
 
 
@@ -150,6 +163,22 @@ class Advice:
 
     def __repr__(self) -> str:
         return "\n\n".join("\n".join([title, *(f"  {w}: {s}" for w, s in items)]) for title, items in self.groups)
+
+
+@dataclass(frozen=True)
+class TrustBox:
+    """Whether to trust a forecast: the verdict, what to do, and (word, number, meaning) of each figure behind it."""
+
+    code: str
+    title: str
+    advice: str
+    numbers: tuple[tuple[str, str, str], ...]
+
+    def _repr_html_(self) -> str:
+        return _template(_TRUST).render(box=self)
+
+    def __repr__(self) -> str:
+        return "\n".join([f"{self.title} {self.advice}", *(f"  {w}: {n} {m}" for w, n, m in self.numbers)])
 
 
 def _width(word: str) -> int:
@@ -282,6 +311,26 @@ def advise(kind: str, language: str = "en", codes: Iterable[str] | None = None) 
             for code, row in zip(table[kind], table.to_dict("records"), strict=True)
         )
     )
+
+
+def trust(verdict: Mapping[str, Any], language: str = "en") -> TrustBox:
+    """The trust box of a forecast, from the verdict of :attr:`custvalue.lifetime.Backtest.verdict`.
+
+    >>> trust({"code": "good", "bias": -0.05, "brier_skill": 0.2, "mae_ratio": 0.9, "model": "bg_nbd"}).numbers[0][:2]
+    ('Total', '-5.0%')
+    """
+    code = verdict["code"]
+    known = code != "unknown"
+    numbers = tuple(
+        (
+            text(f"tables.trust_{name}", language),
+            format_value(verdict[name], unit),
+            text(f"tables.trust_{name}_means", language),
+        )
+        for name, unit in (("bias", "change"), ("brier_skill", "percent"), ("mae_ratio", "number"))
+        if known
+    )
+    return TrustBox(code, text(f"tables.trust_{code}", language), text(f"tables.trust_{code}_advice", language), numbers)
 
 
 def quadrant_words(notes: Iterable[str], language: str = "en") -> dict[str, str]:

@@ -108,6 +108,49 @@ CENTRES = pd.DataFrame(
 )
 
 
+def calls_of(by_stage):
+    """Stages scored: each with another share, nobody to judge in a stage without customers."""
+    says = ["order", "order", "higher_sales", "order_in_time", "no_order", "no_order"]
+    share = np.where(by_stage > 0, np.linspace(0.3, 1, 6), np.nan)
+    table = pd.DataFrame({"stage": STAGES, "expectation": says, "n_judged": by_stage, "share_confirmed": share})
+    return table.assign(share_of_all=np.linspace(0.95, 0, 6))
+
+
+def history_of(n_months):
+    days = pd.date_range("2023-01-05", periods=30 * n_months, freq="D")
+    since = np.arange(len(days)) % 23
+    return pd.DataFrame({"day": days, "orders_of_day": since == 0, "p_alive": 0.99**since})
+
+
+def survival_of(n):
+    """A curve for each layer; where there are few customers one of them alone, seen for a day."""
+    days = np.arange(0, 200, 10) if n > 100 else np.arange(2)
+    rates = {tier: 1 / (20 * (i + 1)) for i, tier in enumerate(TIERS)}
+    parts = []
+    for tier, rate in rates.items():
+        share = 1 - np.exp(-days * rate)
+        bounds = {"again_low": share * 0.9, "again_high": np.minimum(share * 1.1, 1)}
+        parts.append(pd.DataFrame({"tier": tier, "within_days": days, "share_again": share, **bounds}))
+    table = pd.concat(parts)
+    return table.assign(tier=pd.Categorical(table["tier"], TIERS, ordered=True))
+
+
+WEEKS = pd.DataFrame({"week_end": pd.date_range("2023-01-01", periods=78, freq="7D")})
+WEEKS = WEEKS.assign(
+    period=np.where(np.arange(78) < 39, "fitted", "held_out"), actual=np.arange(78) % 11 * 30 + 200,
+    expected_orders=360 - np.arange(78.0), actual_total=np.arange(78) * 350, expected_total=np.arange(78) * 330.0,
+)  # fmt: skip
+FREQUENCY = pd.DataFrame({"n_repeats": range(8), "n_customers": [1411, 439, 214, 100, 62, 38, 29, 64]})
+FREQUENCY = FREQUENCY.assign(forecast_mean=np.arange(8) * 0.7 + 0.1, actual_mean=np.arange(8) * 0.8)
+BINS = pd.DataFrame({"mean_p": np.arange(0.05, 1, 0.1), "n_customers": [1411, 439, 214, 100, 62, 38, 29, 14, 9, 1]})
+BINS = BINS.assign(share_bought=BINS["mean_p"] ** 1.1, share_low=BINS["mean_p"] * 0.8, share_high=1.0)
+TENTHS = pd.DataFrame({"decile": range(1, 11), "share_orders": np.arange(10, 0, -1) / 55})
+TENTHS = TENTHS.assign(lift=TENTHS["share_orders"] * 10)
+CELLS = pd.DataFrame([(x, w, x / (1 + w)) for x in range(12) for w in range(0, 48, 4)])
+CELLS.columns = ["n_repeats", "weeks_since_last", "expected_orders"]
+CELLS = CELLS.assign(expected_orders=CELLS["expected_orders"].where(CELLS["n_repeats"] > 0))
+
+
 def all_charts(table, n_months=30):
     """Each chart with tables of one shop: name -> function of language, currency, ax."""
     n = len(table)
@@ -117,6 +160,12 @@ def all_charts(table, n_months=30):
     moves = pd.DataFrame(np.diag(by_stage) + np.eye(6, k=1) * 7, index=STAGES, columns=STAGES)
     series = months(n_months)
     return {
+        "plot_calls": lambda **o: plots.plot_calls(calls_of(by_stage), **o),
+        "plot_by_frequency": lambda **o: plots.plot_by_frequency(FREQUENCY, **o),
+        "plot_frequency_recency": lambda **o: plots.plot_frequency_recency(CELLS, **o),
+        "plot_lift": lambda **o: plots.plot_lift(TENTHS, **o),
+        "plot_reliability": lambda **o: plots.plot_reliability(BINS, **o),
+        "plot_tracking": lambda **o: plots.plot_tracking(WEEKS, **o),
         "plot_alive": lambda **o: plots.plot_alive(table, **o),
         "plot_clusters": lambda **o: plots.plot_clusters(CENTRES, **o),
         "plot_forecast": lambda **o: plots.plot_forecast(series.tail(12), **o),
@@ -131,6 +180,8 @@ def all_charts(table, n_months=30):
         "plot_rfm": lambda **o: plots.plot_rfm(table, **o),
         "plot_rhythm": lambda **o: plots.plot_rhythm(table, **o),
         "plot_stages": lambda **o: plots.plot_stages(stages, **o),
+        "plot_history": lambda **o: plots.plot_history(history_of(n_months), "C00042", **o),
+        "plot_survival": lambda **o: plots.plot_survival(survival_of(n), "tier", **o),
         "plot_value_curve": lambda **o: plots.plot_value_curve(table, **o),
     }
 

@@ -3,19 +3,14 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from lifetime_customers import AS_OF, customers_of, simulated, table_as_of
 
-from custvalue.churn import (
-    STAGE_PREDICATES,
-    STAGES,
-    ChurnRules,
-    basket_misses,
-    falling_spend,
-    leaving,
-    next_order,
-    stages,
-)
+from custvalue.churn import STAGE_PREDICATES, STAGES, ChurnRules, next_order, stage_forms, stages
 from custvalue.errors import UsageError
 from custvalue.labels import labels
+from custvalue.lifetime import Fitted, LifetimeRules, fit, forecast, grouped_rows
+from custvalue.lifetime.blend import Weights, blended
+from custvalue.lifetime.staying import orders_if_stays
 
 GAP = 30.0
 
@@ -93,7 +88,7 @@ def test_codes_stand_in_the_order_of_the_labels(grid):
 
 
 def test_rhythm_borrows_one_gap_from_the_group():
-    buyers = [(0, np.nan), (1, 10.0), (4, 50.0)]
+    buyers = [(0, np.nan), (1, 10.0), (4, 50.0)]  # each repeat buyer lends one mean gap: 30
     people = [person(customer_id=str(n), n_repeats=n, mean_gap_days=gap) for n, gap in buyers]
     group = pd.concat(people, ignore_index=True)
     assert stages(group)["rhythm_days"].tolist() == pytest.approx([30, (10 + 30) / 2, (200 + 30) / 5])
@@ -141,9 +136,112 @@ def test_trend_is_bounded_and_unknown_for_the_young_and_the_silent():
     assert np.isnan(trend(sales_12m=0.0, sales_prior_12m=0.0))
 
 
-def test_value_at_risk_is_the_value_times_the_chance_to_be_gone(grid):
-    assert stages(grid)["value_at_risk"].to_numpy() == pytest.approx(100 * (1 - grid["p_alive"].to_numpy()))
+def test_value_at_risk_and_expected_value_make_up_the_value_if_he_stays(grid):
+    at_risk = stages(grid.assign(value_if_stays_12m=100.0, clv_12m=30.0))["value_at_risk"]
+    assert at_risk.tolist() == [70.0] * len(grid)
+    assert stages(person(value_if_stays_12m=-5.0, clv_12m=-1.0))["value_at_risk"].tolist() == [0]
+    assert stages(person(clv_12m=30.0))["value_at_risk"].isna().all()
     assert stages(person())["value_at_risk"].isna().all()
+
+
+LIKELY = {"r": 0.5, "alpha": 10.0, "s": 0.6, "beta": 12.0}
+YEAR = 365 / 7
+
+
+def share_at_risk(model, x, t_x, T):
+    """The share lost of what the next 52 weeks would bring if the customer stayed."""
+    stays = orders_if_stays(model, [x], [t_x], [T], YEAR)[0]
+    return stays, 1 - model.expected_orders([x], [t_x], [T], YEAR)[0] / stays
+
+
+def test_nothing_is_at_risk_where_nobody_leaves_and_all_of_it_where_he_has_left():
+    loyal = {**LIKELY, "s": 1e-9, "beta": 1.0}
+    for parameters, silent, share in ((loyal, 1, 0.0), (LIKELY, 400, 1.0)):
+        stays, lost = share_at_risk(Fitted("pareto_nbd", parameters), 10, 100, 100 + silent)
+        assert stays == pytest.approx(10.5 / (110 + silent) * YEAR, rel=1e-3)
+        assert lost == pytest.approx(share, abs=1e-3)
+
+
+def test_risk_counts_leaving_within_the_year_as_well():
+    # P(still active after u weeks) of a customer active at T is ((beta + T) / (beta + T + u))^s: its mean over the year
+    base = LIKELY["beta"] + 100
+    active = base**0.6 * ((base + YEAR) ** 0.4 - base**0.4) / 0.4 / YEAR
+    assert share_at_risk(Fitted("pareto_nbd", LIKELY), 10, 100, 100)[1] == pytest.approx(1 - active, abs=1e-3)
+
+
+@pytest.mark.parametrize("x", [0, 1, 30])
+@pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd", "pareto_nbd", "mbg_cnbd_k", "blend"])
+def test_nobody_is_expected_to_order_more_than_if_he_stays(model, x):
+    drop_out = {"r": 0.8, "alpha": 6.0, "a": 0.7, "b": 3.0, "k": 3}
+    fitted = Fitted(model, LIKELY if model == "pareto_nbd" else drop_out)
+    if model == "blend":
+        fitted = blended(Fitted("pareto_nbd", LIKELY), Fitted("nbd", LIKELY), Weights(orders=0.4))
+    for silent in (0, 5, 50, 300):
+        t_x = 0.0 if x == 0 else 90.0
+        assert -1e-3 <= share_at_risk(fitted, x, t_x, t_x + silent)[1] <= 1
+
+
+def test_the_forecast_carries_the_value_if_he_stays():
+    table = table_as_of(*simulated(400, 3))
+    result = forecast(table, AS_OF, LifetimeRules(model="pareto_nbd", discount_rate=0.0)).table
+    model = fit(grouped_rows(table), "pareto_nbd")
+    x, T = table["n_repeats"].to_numpy(), table["tenure_days"].to_numpy() / 7
+    q = model.parameters
+    orders = (q["r"] + x) / (q["alpha"] + T) * YEAR
+    assert result["value_if_stays_12m"].to_numpy() == pytest.approx(orders * result["expected_spend"], rel=2e-3)
+    assert (result["value_if_stays_12m"] >= result["clv_12m"] * 0.999).all()
+    few = forecast(customers_of([0, 1], [0, 50], [100, 100]), AS_OF).table
+    assert few["value_if_stays_12m"].isna().all()
+
+
+def test_a_model_that_sees_nobody_leave_drops_nobody():
+    silent = pd.concat([person(customer_id=str(i), p_alive=0.999) for i in range(20)])
+    silent["days_since_last"] = [5] * 18 + [70, 300]
+    assert stages(silent)["stage"].tolist()[-3:] == ["stable", "decline", "decline"]
+
+
+def test_nobody_is_dropped_who_is_likely_to_buy_again():
+    gone = {"days_since_last": 300, "p_alive": 0.1}
+    assert stages(person(**gone, p_order_12m=0.14))["stage"].tolist() == ["drop"]
+    assert stages(person(**gone, p_order_12m=0.15))["stage"].tolist() == ["decline"]
+    once = person(n_repeats=0, mean_gap_days=np.nan, days_since_last=400, p_alive=1.0, p_order_12m=0.9)
+    steady = person(customer_id="b", p_order_12m=0.9)
+    assert stages(pd.concat([once, steady], ignore_index=True))["stage"].tolist() == ["drop", "stable"]
+
+
+def test_a_change_of_sales_counts_only_beyond_noise():
+    def stage(now, before, each):
+        known = {"sales_12m": now, "sales_prior_12m": before, "squares_24m": (now + before) * each}
+        return stages(person(**known))["stage"].iloc[0]
+
+    assert [stage(10.0, 40.0, each) for each in (1.0, 30.0)] == ["decline", "stable"]
+    assert [stage(40.0, 20.0, each) for each in (1.0, 30.0)] == ["grow", "stable"]
+
+
+def test_a_group_of_twenty_lends_its_own_spacing():
+    def people(group, n, gap, repeats=1):
+        return pd.concat([person(group=group, n_repeats=repeats, mean_gap_days=gap)] * n)
+
+    once = [people(group, 1, np.nan, 0) for group in ("many", "few", None)]
+    table = pd.concat([people("many", 20, 10.0), people("few", 19, 50.0), *once], ignore_index=True)
+    table["customer_id"] = [str(i) for i in range(len(table))]
+    everybody = (20 * 10 + 19 * 50) / 39
+    assert stages(table, ChurnRules(rhythm_group="group"))["rhythm_days"].tail(3).tolist() == pytest.approx(
+        [10, everybody, everybody]
+    )
+    assert stages(table)["rhythm_days"].tail(3).tolist() == pytest.approx([everybody] * 3)
+    with pytest.raises(UsageError, match="region"):
+        stages(table, ChurnRules(rhythm_group="region"))
+
+
+def test_short_forms_cover_every_stage_and_stand_beside_it(grid):
+    forms = stage_forms()
+    assert forms["stage"].tolist() == list(STAGES)
+    assert list(forms["stage_short"].cat.categories) == list(labels("stage_short"))
+    assert list(forms["bond"].cat.categories) == list(labels("bond"))
+    assert forms["bond"].isna().tolist() == [False] * 4 + [True] * 2
+    given = stages(grid)
+    assert given.groupby("stage_short", observed=True)["stage"].nunique().tolist() == [1, 3, 2]
 
 
 def test_a_missing_probability_leaves_the_rhythm_to_decide():
@@ -159,7 +257,15 @@ def test_p_alive_has_to_be_joined_first():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"overdue_drop": 1.0}, {"alive_drop": 0.7}, {"alive_decline": 1.2}, {"fall": 0.0}, {"growth": 2.0}],
+    [
+        {"overdue_drop": 1.0},
+        {"alive_drop": 0.7},
+        {"alive_decline": 1.2},
+        {"order_drop": 0.0},
+        {"fall": 0.0},
+        {"growth": 2.0},
+        {"trend_noise": 0.0},
+    ],
 )
 def test_rules_out_of_order_are_refused(wrong):
     with pytest.raises(UsageError) as caught:
@@ -188,55 +294,38 @@ def test_next_order_over_a_leap_day():
     assert result["overdue_days"].tolist() == [0, 1]
 
 
-def board():
-    return pd.DataFrame(
-        {
-            "customer_id": list("dcba"),
-            "stage": pd.Categorical(["decline", "decline", "drop", "decline"], STAGES, ordered=True),
-            "sales": 10.0,
-            "days_since_last": 90,
-            "rhythm_days": 30.0,
-            "overdue": 3.0,
-            "p_alive": 0.5,
-            "value_at_risk": [5.0, 5.0, 99.0, np.nan],
-        }
-    )
+MODEL = Fitted("pareto_nbd", {"r": 0.55, "alpha": 10.6, "s": 0.6, "beta": 11.7})
 
 
-def test_leaving_lists_decliners_by_value_at_risk():
-    assert leaving(board())["customer_id"].tolist() == ["c", "d", "a"]
-    assert leaving(board(), n=1)["customer_id"].tolist() == ["c"]
-    assert leaving(board().assign(stage="stable")).empty
+def due(repeats=5, last=100, silent=0, rhythm=20.0, fitted=None, **rules):
+    """The dates of one customer, in days after his last purchase, and what to do."""
+    table = customers_of([repeats], [last], [last + silent]).assign(days_since_last=silent)
+    given = pd.DataFrame({"customer_id": ["0"], "rhythm_days": [rhythm]})
+    result = next_order(table, given, fitted, ChurnRules(**rules)).iloc[0]
+    since = {c: (result[c] - table["last_order"].iloc[0]).days for c in ("next_from", "next_to", "act_from", "act_by")}
+    return since | {"act": result["act"]}
 
 
-def test_falling_spend_lists_those_who_still_buy_by_money_lost():
-    table = pd.DataFrame(
-        {
-            "customer_id": list("abcde"),
-            "n_orders_12m": [1, 2, 0, 3, 1],
-            "sales_12m": [50.0, 51.0, 0.0, 100.0, 10.0],
-            "sales_prior_12m": [100.0, 100.0, 500.0, 400.0, 0.0],
-        }
-    )
-    result = falling_spend(table)
-    assert result["customer_id"].tolist() == ["d", "a"]
-    assert result["lost_sales"].tolist() == [300, 50]
-    assert result["fall_share"].tolist() == [0.75, 0.5]
+def test_the_best_time_begins_when_four_of_five_would_be_back():
+    found = due()
+    assert found["act_from"] == round(20 * np.log(5)) == 32
+    assert 1 - np.exp(-found["act_from"] / 20) == pytest.approx(0.8, abs=0.005)
+    assert (found["act_by"], due(overdue_decline=3.0)["act_by"]) == (40, 60)
 
 
-def test_a_basket_is_measured_against_the_same_customers():
-    table = pd.DataFrame(
-        {
-            "segment": pd.Categorical(["x", "x", "y"], ["x", "y", "z"], ordered=True),
-            "n_repeats": [9, 3, 4],
-            "purchases_12m": [90.0, 20.0, 30.0],
-            "n_orders_12m": [9, 1, 2],
-            "mean_order_value": [10.0, 20.0, 20.0],
-        }
-    )
-    result = basket_misses(table).set_index("segment")
-    assert result["miss_share"].iloc[:2].tolist() == pytest.approx([0, 0.25])
-    assert result.loc["x", ["basket_12m", "basket_target"]].tolist() == [11, 11]
-    assert "z" not in result.index
-    assert basket_misses(table.assign(n_repeats=[9, 3, 0]))["segment"].tolist() == ["x"]
-    assert basket_misses(table, target_factor=1.1)["miss_share"].iloc[0] == pytest.approx(1 - 1 / 1.1)
+@pytest.mark.parametrize(("silent", "act"), [(0, "wait"), (31, "wait"), (32, "now"), (40, "now"), (41, "late")])
+def test_what_the_calendar_says(silent, act):
+    assert due(silent=silent)["act"] == act
+
+
+@pytest.mark.parametrize(("repeats", "last"), [(0, 0), (1, 20), (5, 100), (40, 300)])
+def test_the_best_time_ends_on_the_first_day_the_model_doubts(repeats, last):
+    by = due(repeats, last, rhythm=1000.0, fitted=MODEL)["act_by"]
+    on, before = (MODEL.p_alive(repeats, last / 7, (last + day) / 7)[0] for day in (by, by - 1))
+    assert on < 0.6 <= before
+    assert due(repeats, last, rhythm=1000.0, fitted=MODEL)["act_from"] == by
+
+
+def test_where_the_model_never_doubts_the_rhythm_decides():
+    nobody_leaves = Fitted("nbd", {"r": 0.5, "alpha": 10.0})
+    assert due(fitted=nobody_leaves) == due()

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from lifetime_customers import odd_customers, simulated, table_as_of
 from scipy import integrate
+from scipy.special import gammaln
 
 from custvalue.errors import AnalysisError
 from custvalue.lifetime import (
@@ -17,12 +18,15 @@ from custvalue.lifetime import (
     grouped_rows,
 )
 from custvalue.lifetime.fitting import model_inputs
+from custvalue.lifetime.models import FAMILIES
 from custvalue.lifetime.quadrature import beta_rule, decay_integral
 
 EXAMPLES = {
     "bg_nbd": Fitted("bg_nbd", {"r": 0.24, "alpha": 4.4, "a": 0.8, "b": 2.4}),
     "mbg_nbd": Fitted("mbg_nbd", {"r": 0.52, "alpha": 6.2, "a": 0.9, "b": 1.6}),
     "pareto_nbd": Fitted("pareto_nbd", {"r": 0.55, "alpha": 10.6, "s": 0.6, "beta": 11.7}),
+    "nbd": Fitted("nbd", {"r": 0.38, "alpha": 12.0}),
+    "mbg_cnbd_k": Fitted("mbg_cnbd_k", {"r": 0.6, "alpha": 3.1, "a": 0.8, "b": 1.7, "k": 2.0}),
 }
 every_model = pytest.mark.parametrize("model", MODELS)
 
@@ -30,7 +34,7 @@ every_model = pytest.mark.parametrize("model", MODELS)
 # --- closed forms and limits
 
 
-@every_model
+@pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd", "pareto_nbd", "nbd"])
 def test_small_horizon_gives_the_rate_of_those_alive(model):
     q = EXAMPLES[model].parameters
     x, t_x, T, week = np.array([0, 3, 40]), np.array([0, 20, 25]), np.array([30, 30, 30]), 1e-6
@@ -63,7 +67,7 @@ def test_a_equal_to_one_is_no_gap(model):
 
 def test_pareto_with_s_equal_to_one_is_the_logarithm():
     q = {"r": 0.5, "alpha": 10.0, "s": 1.0, "beta": 12.0}
-    expected = Fitted("pareto_nbd", q).orders_if_alive(3, 30, 52)
+    expected = Fitted("pareto_nbd", q).orders_if_alive(3, 10, 30, 52)
     assert expected == pytest.approx([3.5 / 40 * 42 * np.log((42 + 52) / 42)], rel=1e-12)
 
 
@@ -90,7 +94,7 @@ def test_pareto_probabilities_against_direct_integration():
 @every_model
 def test_without_drop_out_all_models_are_the_nbd(model):
     rates = {"r": 0.5, "alpha": 8.0}
-    gone = {"s": 1e-5, "beta": 1e3} if model == "pareto_nbd" else {"a": 1e-5, "b": 1e3}
+    gone = {**FAMILIES[model].no_churn, **({"k": 1.0} if model == "mbg_cnbd_k" else {})}
     nbd = Fitted(model, {**rates, **gone})
     x, T = np.array([0, 2, 30]), np.array([50.0, 50.0, 50.0])
     assert nbd.p_alive(x, T * (x > 0), T) == pytest.approx(1, abs=1e-4)
@@ -104,11 +108,10 @@ def test_likelihoods_of_all_histories_sum_to_one(model):
     fitted, T = EXAMPLES[model], 6.0
 
     def density(x, t_x):
-        from custvalue.lifetime.models import FAMILIES
-
-        one = FAMILIES[model].log_likelihood(fitted.parameters, np.array([x]), np.array([t_x]), np.array([T]))
-        # x - 1 purchases lie anywhere before the last
-        return np.exp(one[0]) * (t_x ** (x - 1) / np.exp(np.log(np.arange(1, x)).sum()) if x else 1.0)
+        one = FAMILIES[model].log_likelihood(fitted.parameters, np.array([float(x)]), np.array([t_x]), np.array([T]))
+        # x - 1 purchases lie anywhere before the last; their gaps to the power k - 1 are a Dirichlet's integral
+        k = fitted.parameters.get("k", 1)
+        return np.exp(one[0] + (k * x - 1) * np.log(t_x) + x * gammaln(k) - gammaln(k * x) if x else one[0])
 
     several = sum(integrate.quad(lambda t, x=x: density(x, t), 0, T)[0] for x in range(1, 60))
     assert density(0, 0.0) + several == pytest.approx(1, abs=1e-6)
@@ -148,9 +151,10 @@ def test_no_nan_over_a_wide_grid(model, size):
     x, share, T = np.meshgrid([0, 1, 5, 60, 400, 3000], [0.0, 0.2, 0.99, 1.0], [1 / 7, 10, 100, 1000])
     x, T = x.ravel(), T.ravel()
     t_x = np.where(x > 0, share.ravel() * T, 0)
-    names = list(EXAMPLES[model].parameters)
+    names = FAMILIES[model].names
     for other in (1e-4, 0.7, 5e3):
         q = {name: size if i % 2 else other for i, name in enumerate(names)}
+        q |= {"k": 3.0} if model == "mbg_cnbd_k" else {}
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             fitted = Fitted(model, q)
@@ -197,7 +201,7 @@ def test_nobody_bought_twice():
     with pytest.raises(AnalysisError, match="bg_nbd could not be fitted to 30 customers") as caught:
         fit(rows, "bg_nbd")
     assert caught.value.values == {"model": "bg_nbd", "n": 30}
-    assert fit_best(rows).notes == ("failed:bg_nbd", "failed:mbg_nbd", "failed:pareto_nbd")
+    assert fit_best(rows).notes == tuple(f"failed:{model}" for model in MODELS)
 
 
 # --- fitting
@@ -232,9 +236,15 @@ def test_naive_rules():
     assert Fitted("past_rate").expected_orders(0, 0, 0, 10) == 0
 
 
-def test_many_customers_are_fitted_on_a_sample_that_is_always_the_same():
-    rows = grouped_rows(table_as_of(*simulated(40_000, 5)))
-    first, again = fit(rows, "pareto_nbd"), fit(rows, "pareto_nbd")
+@every_model
+def test_many_customers_get_the_parameters_of_all_not_of_a_sample(model, monkeypatch):
+    rows = grouped_rows(table_as_of(*simulated(12_000, 5)))
+    monkeypatch.setattr("custvalue.lifetime.fitting.FIT_SAMPLE", 4_000)
+    first, again = fit(rows, model), fit(rows, model)
     assert first.parameters == again.parameters
-    assert (first.n_customers, first.notes) == (40_000, ("sampled",))
-    assert (first.parameters["r"], first.parameters["alpha"]) == pytest.approx((0.6, 8.0), rel=0.1)
+    assert (first.n_customers, first.notes) == (12_000, ())
+    monkeypatch.setattr("custvalue.lifetime.fitting.FIT_SAMPLE", 12_000)
+    on_all = fit(rows, model)
+    assert first.parameters == pytest.approx(on_all.parameters, rel=1e-4)
+    assert first.log_likelihood == pytest.approx(on_all.log_likelihood, abs=1e-3)
+    assert np.diag(first.covariance) == pytest.approx(np.diag(on_all.covariance), rel=0.25)

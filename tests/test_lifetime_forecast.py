@@ -18,8 +18,9 @@ from custvalue.lifetime import (
     holdout_scores,
     verdict,
 )
+from custvalue.lifetime.blend import Weights
 from custvalue.lifetime.fitting import model_inputs
-from custvalue.lifetime.forecasts import month_ends
+from custvalue.lifetime.forecasts import histories, month_ends
 from custvalue.lifetime.spend import value_rate
 
 # --- spend
@@ -133,8 +134,10 @@ def test_table_and_months_add_up(two_dates, result):
         "p_alive",
         "expected_orders_12m",
         "p_order_12m",
-        "expected_spend",
         "clv_12m",
+        "expected_spend",
+        "clv_life",
+        "value_if_stays_12m",
     ]
     assert table.notna().all(axis=None)
     assert monthly["expected_orders"].sum() == pytest.approx(table["expected_orders_12m"].sum())
@@ -163,6 +166,95 @@ def test_value_of_equal_orders_is_orders_times_margin_discounted_from_mid_month(
     expected = result.monthly["expected_orders"] * 5.0 / 1.1 ** (middle / 365)
     assert result.monthly["clv"].to_numpy() == pytest.approx(expected.to_numpy())
     assert (result.monthly["expected_sales"] / result.monthly["expected_orders"]).round(9).eq(20).all()
+
+
+def test_another_horizon_has_columns_of_its_own(two_dates, result):
+    table = two_dates[1].assign(margin=lambda t: 0.25 * t["sales"])
+    short, long = (forecast(table, AS_OF, LifetimeRules(horizon_months=months)) for months in (6, 30))
+    for other, months in ((short, 6), (long, 30)):
+        pd.testing.assert_frame_equal(other.table[result.table.columns], result.table)
+        assert len(other.monthly) == months
+        assert other.monthly["expected_orders"].sum() == pytest.approx(other.table["expected_orders_horizon"].sum())
+        assert other.monthly["clv"].sum() == pytest.approx(other.table[other.value_column].sum())
+        assert other.orders_column == "expected_orders_horizon"
+    pd.testing.assert_frame_equal(short.monthly, result.monthly.head(6))
+    year = result.table["clv_12m"]
+    assert (short.table["clv_horizon"] <= year).all()
+    assert (year <= long.table["clv_horizon"]).all()
+    assert (long.table["clv_horizon"] <= long.table["clv_life"] * (1 + 1e-3)).all()
+    assert (short.table["p_order_horizon"] <= short.table["p_order_12m"]).all()
+
+
+def test_value_for_life_is_the_sum_of_a_hundred_years(two_dates, result):
+    inputs = model_inputs(two_dates[1])
+    model, weeks = result.fitted[result.chosen], np.arange(0, 100 * 365, 73) / 7
+    until = model.expected_orders(inputs["x"], inputs["t_x"], inputs["T"], weeks[1:])
+    orders = np.diff(until.sum(axis=0), prepend=0)
+    middle = (weeks[1:] + weeks[:-1]) / 2 * 7 / 365
+    assert result.table["clv_life"].sum() == pytest.approx((orders * 5.0 / 1.1**middle).sum(), rel=1e-3)
+
+
+def test_without_discount_life_has_no_value(two_dates):
+    found = forecast(two_dates[1], AS_OF, LifetimeRules(model="pareto_nbd", discount_rate=0.0))
+    assert found.table["clv_life"].isna().all()
+    assert "life_needs_discount" in found.notes
+    assert found.table["clv_12m"].notna().all()
+
+
+def test_a_model_without_leaving_says_so(two_dates):
+    found = forecast(two_dates[1], AS_OF, LifetimeRules(model="nbd"))
+    assert "life_without_churn" in found.notes
+    assert found.table["clv_life"].sum() == pytest.approx(found.table["clv_12m"].sum() / (1 - 1 / 1.1), rel=0.01)
+
+
+def test_retention_cost_is_paid_while_a_customer_is_active(two_dates):
+    free, dear = (
+        forecast(two_dates[1], AS_OF, LifetimeRules(model="nbd", retention_cost=cost)) for cost in (0.0, 10.0)
+    )
+    # nobody leaves in the NBD: each customer costs 10 a year, discounted from the middle of each month
+    year = (free.table["clv_12m"] - dear.table["clv_12m"]).to_numpy()
+    assert year == pytest.approx(10 * 1.1**-0.5, rel=2e-3)
+    life = (free.table["clv_life"] - dear.table["clv_life"]).to_numpy()
+    assert life == pytest.approx(10 / np.log(1.1))
+    months = free.monthly["clv"] - dear.monthly["clv"]
+    assert months.sum() == pytest.approx(year.sum())
+
+
+def test_customers_who_left_cost_nothing(two_dates):
+    free, dear = (
+        forecast(two_dates[1], AS_OF, LifetimeRules(model="pareto_nbd", retention_cost=cost)) for cost in (0.0, 10.0)
+    )
+    paid = (free.table["clv_12m"] - dear.table["clv_12m"]) / 10
+    assert (paid <= free.table["p_alive"] + 1e-9).all()
+    # in the Pareto/NBD a customer who is active now still is after u weeks with ((beta + T) / (beta + T + u)) ** s
+    q, weeks = free.fitted["pareto_nbd"].parameters, (np.arange(365) + 0.5) / 7
+    start = q["beta"] + two_dates[1]["tenure_days"].to_numpy()[:, None] / 7
+    active = ((start / (start + weeks)) ** q["s"] * 1.1 ** (-weeks * 7 / 365)).mean(axis=1)
+    assert paid.to_numpy() == pytest.approx(free.table["p_alive"] * active, rel=1e-3)
+
+
+def test_a_blend_lies_between_its_parts(two_dates):
+    table, rules = two_dates[1], LifetimeRules(model="blend")
+    plain, half = (forecast(table, AS_OF, rules, weights=Weights(orders=w)) for w in (0.0, 0.5))
+    model = forecast(table, AS_OF, LifetimeRules(model="pareto_nbd"))
+    assert (plain.chosen, half.chosen) == ("blend", "blend")
+    assert plain.table["clv_12m"].to_numpy() == pytest.approx(model.table["clv_12m"].to_numpy())
+    assert plain.table["clv_life"].to_numpy() == pytest.approx(model.table["clv_life"].to_numpy())
+    past = table["n_repeats"] / table["tenure_days"] * 365
+    expected = (model.table["expected_orders_12m"].to_numpy() + past.to_numpy()) / 2
+    assert half.table["expected_orders_12m"].to_numpy() == pytest.approx(expected)
+    # beyond the first year the past rate counts for nothing
+    added = half.table["clv_life"] - model.table["clv_life"]
+    assert added.to_numpy() == pytest.approx((half.table["clv_12m"] - model.table["clv_12m"]).to_numpy(), abs=1e-9)
+
+
+def test_equal_histories_have_equal_rows(two_dates):
+    h = histories(two_dates[1])
+    inputs = model_inputs(two_dates[1])
+    assert h.n.sum() == len(two_dates[1])
+    for name in ("x", "t_x", "T"):
+        assert getattr(h, name)[h.row] == pytest.approx(inputs[name].to_numpy())
+    assert h.total(np.ones(len(inputs))).tolist() == h.n.tolist()
 
 
 def test_p_alive_does_not_come_from_bg(two_dates):
@@ -198,8 +290,10 @@ def test_repeats_give_the_same_bytes(two_dates):
 def test_forecast_of_odd_tables_is_finite():
     for name in ("one customer", "all one-timers"):
         found = forecast(odd_customers(name), AS_OF)
-        assert found.table.drop(columns="p_alive").notna().all(axis=None)
-        assert found.table["p_alive"].isna().all()
+        unknown = ["p_alive", "clv_life", "value_if_stays_12m"]
+        assert found.table.drop(columns=unknown).notna().all(axis=None)
+        assert found.table[unknown].isna().all(axis=None)
+        assert "life_needs_model" in found.notes
         assert (found.chosen, found.p_alive_model, found.notes[0]) == ("past_rate", "", "too_few_repeat_buyers")
 
 
@@ -259,24 +353,24 @@ def test_tables_of_other_orders_are_refused(two_dates):
 
 
 @pytest.mark.parametrize(
-    ("bias", "brier", "mae", "code"),
+    ("bias", "brier", "rmse", "code"),
     [
         (0.14, 0.15, 0.9, "good"),
         (-0.2, 0.15, 0.9, "with_care"),
         (0.1, 0.205, 0.9, "with_care"),
-        (0.1, 0.15, 1.1, "with_care"),
+        (0.1, 0.15, 1.05, "with_care"),
         (0.5, 0.15, 0.9, "do_not_use"),
         (0.1, 0.3, 0.9, "do_not_use"),
         (0.1, 0.15, 1.3, "do_not_use"),
     ],
 )
-def test_verdict(bias, brier, mae, code):
-    row = {"model": "bg_nbd", "chosen": True, "bias": bias, "brier": brier, "mae": mae, "base_rate": 0.3}
-    naive = [{**row, "model": name, "chosen": False, "mae": value} for name, value in [("zero", 1.0), ("past_rate", 2)]]
+def test_verdict(bias, brier, rmse, code):
+    row = {"model": "bg_nbd", "chosen": True, "bias": bias, "brier": brier, "rmse": rmse, "mae": 0.7, "base_rate": 0.3}
+    naive = [{**row, "model": m, "chosen": False, "rmse": value} for m, value in [("zero", 1.0), ("past_rate", 2)]]
     found = verdict(pd.DataFrame([row, *naive]))
     assert found["code"] == code
     assert found["best_naive"] == "zero"
-    assert found["mae_ratio"] == mae
+    assert (found["rmse_ratio"], found["mae_ratio"]) == (rmse, 1.0)
     assert found["brier_skill"] == pytest.approx(1 - brier / 0.21)
 
 

@@ -44,7 +44,7 @@ def assert_numbers_stated(name, forecast):
         f"{truth:,.0f}",
         f"{forecast.table['expected_orders_12m'].sum():,.0f}",
         *(f"{bound:.0%}" for bound in (rules.good_bias, rules.good_skill, rules.care_bias)),
-        *(f"{bound:g}" for bound in (rules.good_mae, rules.care_mae)),
+        *(f"{bound:g}" for bound in (rules.good_error, rules.care_error)),
     ):
         assert number in stated, number
 

@@ -2,184 +2,143 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import math
-import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from custvalue.errors import AnalysisError
+from custvalue.lifetime.fitted import Fitted
+from custvalue.lifetime.grouping import grouped_rows, model_inputs
+from custvalue.lifetime.likelihood import Likelihood, curvature, one_thread, polished, searched
 from custvalue.lifetime.models import FAMILIES, SILENT_DAYS, Family
+from custvalue.lifetime.reference import from_lifetimes
+from custvalue.lifetime.regular import LARGEST_K
 from custvalue.lifetime.rules import MODELS
 
-__all__ = ["Fitted", "fit", "fit_best", "grouped_rows"]
+__all__ = ["Fitted", "fit", "fit_best", "grouped_rows", "model_inputs"]
 
-#: Parameters outside 1e-5 .. 1e4 (times: of the longest history) have run off along a flat likelihood.
-_SMALLEST, _LARGEST = 1e-5, 1e4
-#: A fit is no maximum when one parameter moved by 1% gains more log-likelihood per customer than this.
-_GAIN = 1e-5
-#: The most customers a model is fitted on, drawn at random: more only cost time, the forecast is for everybody.
+#: Up to so many customers the package ``lifetimes`` fits and our gradient confirms; above, our likelihood alone.
+LIFETIMES_UP_TO = 5_000
+#: The search for a maximum starts on so many customers, drawn at random; the last steps are taken on all of them.
 FIT_SAMPLE = 30_000
-#: Ridge on the log-parameters around the start, per customer, on the last rung.
-_PENALTY = 1e-4
+#: A direction of the log-parameters with less curvature than this, in all, is left open by the data.
+_LEAST_CURVATURE = 0.1
+#: Gains of the log-likelihood, in all, below which drop-out is not seen in the data (half the 95% point of chi-square
+#: with two degrees of freedom).
+_NO_GAIN = 3.0
+#: With a mean P(alive) above this the model is asked whether it sees anybody leave at all.
+_NEARLY_ALL = 0.95
+#: Ridges on the log-parameters around the start, per customer, on the last rung, weakest first.
+_RIDGES = (1e-4, 1e-3, 1e-2)
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A model with its parameters, in weeks; ``log_likelihood`` is the total over customers (NaN for a rule).
+class _Found:
+    """Logarithms of the parameters, the mean curvature there per customer, and what had to be done."""
 
-    The methods take numbers or arrays x, t_x, T (weeks) and give arrays, finite everywhere; probabilities lie
-    in [0, 1]. The example is the one of Fader, Hardie & Lee (2005).
-
-    >>> bg = Fitted("bg_nbd", {"r": 0.2426, "alpha": 4.4136, "a": 0.7929, "b": 2.4259})
-    >>> bg.expected_orders(2, 30.43, 38.86, weeks=39).round(3), bg.p_alive(2, 30.43, 38.86).round(3)
-    (array([1.226]), array([0.727]))
-    """
-
-    model: str
-    parameters: Mapping[str, float] = field(default_factory=dict)
-    log_likelihood: float = math.nan
-    n_customers: int = 0
-    notes: tuple[str, ...] = ()
-
-    def p_alive(self, x, t_x, T) -> np.ndarray:
-        """Probability that the customer has not dropped out at T."""
-        x, t_x, T = _arrays(x, t_x, T)
-        return FAMILIES[self.model].p_alive(self.parameters, x, t_x, T)
-
-    def expected_orders(self, x, t_x, T, weeks: float) -> np.ndarray:
-        """Expected number of orders (purchase days) in the ``weeks`` after T."""
-        return self.p_alive(x, t_x, T) * self.orders_if_alive(x, T, weeks)
-
-    def p_order(self, x, t_x, T, weeks: float) -> np.ndarray:
-        """Probability of at least one order in the ``weeks`` after T."""
-        return self.p_alive(x, t_x, T) * self.any_order_if_alive(x, T, weeks)
-
-    def orders_if_alive(self, x, T, weeks: float) -> np.ndarray:
-        """Expected orders of a customer alive at T; computed once for each distinct (x, T)."""
-        return _once_each(FAMILIES[self.model].orders_if_alive, self.parameters, x, T, weeks)
-
-    def any_order_if_alive(self, x, T, weeks: float) -> np.ndarray:
-        """Probability of an order of a customer alive at T; computed once for each distinct (x, T)."""
-        return _once_each(FAMILIES[self.model].any_order_if_alive, self.parameters, x, T, weeks)
+    log_parameters: np.ndarray
+    curvature: np.ndarray
+    word: str = ""
 
 
-def _arrays(*values) -> list[np.ndarray]:
-    return [np.array(v, dtype=float) for v in np.broadcast_arrays(*(np.atleast_1d(v) for v in values))]
+def _start(family: Family, rows: pd.DataFrame, out: float) -> np.ndarray:
+    """Log-parameters that meet the mean rate: r = 1, alpha = T / x on average; ``out`` is a or s, b = 1."""
+    x, T, n = (rows[name].to_numpy(dtype=float) for name in ("x", "T", "n_customers"))
+    values = {"alpha": (n * T).sum() / (n * x).sum(), "beta": T.max(), "a": out, "s": out}
+    return np.log([values.get(name, 1.0) for name in family.names])
 
 
-def _once_each(function, parameters, x, T, weeks) -> np.ndarray:
-    x, T = _arrays(x, T)
-    pairs, row = np.unique(np.rec.fromarrays([x, T], names="x,T"), return_inverse=True)
-    return function(parameters, pairs["x"].copy(), pairs["T"].copy(), float(weeks))[row]
+def _is_peak(found: np.ndarray | None, likelihood: Likelihood) -> _Found | None:
+    """``found`` moved onto the maximum near it, or None where there is none or the data leave it open."""
+    if found is None or not likelihood.inside(found):
+        return None
+    bend = curvature(likelihood, found)
+    least = _LEAST_CURVATURE / likelihood.n
+    if not np.isfinite(bend).all() or np.linalg.eigvalsh(bend).min() < least:
+        return None
+    top = polished(likelihood, found, bend)
+    return None if top is None or not likelihood.inside(top) else _Found(top, bend)
 
 
-def model_inputs(customers: pd.DataFrame) -> pd.DataFrame:
-    """One row per customer: x, t_x and T in weeks, without rounding."""
-    x = customers["n_repeats"].astype("int64")
-    t_x = (customers["last_order"] - customers["first_order"]).dt.days.where(x > 0, 0) / 7
-    return pd.DataFrame({"x": x, "t_x": t_x, "T": customers["tenure_days"].astype(float) / 7})
+def _climbed(likelihood: Likelihood, rows: pd.DataFrame) -> _Found | None:
+    """The first maximum that ``lifetimes`` (for few customers) or our search from several starts finds."""
+    family = likelihood.family
+    if family.fitter and likelihood.n <= LIFETIMES_UP_TO:
+        found = _is_peak(from_lifetimes(family, rows, np.exp(_start(family, rows, 1.0))), likelihood)
+        if found is not None:
+            return found
+    for out in (1.0, 0.1, 10.0):
+        found = _is_peak(searched(likelihood, _start(family, rows, out)), likelihood)
+        if found is not None:
+            return found
+    return None
 
 
-def grouped_rows(customers: pd.DataFrame) -> pd.DataFrame:
-    """One row per distinct history: ``x`` repeats, ``t_x`` and ``T`` weeks, ``n_customers`` who share it.
-
-    Fitting on these rows with weights gives the same answer as one row per customer.
-
-    >>> days = pd.to_datetime(["2024-01-01", "2024-01-01", "2024-01-01"])
-    >>> grouped_rows(pd.DataFrame({"first_order": days, "last_order": days + pd.to_timedelta([0, 0, 7], "D"),
-    ...                            "n_repeats": [0, 0, 1], "tenure_days": [70, 70, 70]}))
-       x  t_x     T  n_customers
-    0  0  0.0  10.0            2
-    1  1  1.0  10.0            1
-    """
-    return model_inputs(customers).groupby(["x", "t_x", "T"]).size().reset_index(name="n_customers")
+def _hardly_leaves(likelihood: Likelihood, log_parameters: np.ndarray) -> bool:
+    """Whether the model takes nearly everybody for alive."""
+    x, t_x, T, n = likelihood.columns
+    alive = likelihood.family.p_alive(likelihood.parameters(log_parameters), x, t_x, T)
+    return bool(likelihood.family.no_churn) and float(alive @ n) > _NEARLY_ALL * likelihood.n
 
 
-def _columns(rows: pd.DataFrame) -> list[np.ndarray]:
-    return [rows[name].to_numpy(dtype=float) for name in ("x", "t_x", "T", "n_customers")]
+def _without_churn(likelihood: Likelihood, rows: pd.DataFrame, reached: np.ndarray | None) -> _Found | None:
+    """The limit of the model in which nobody leaves, where letting customers leave adds nothing to the likelihood."""
+    family = likelihood.family
+    if not family.no_churn:
+        return None
+    pinned = np.log([family.no_churn.get(name, np.nan) for name in family.names])
+    limit = searched(likelihood, _start(family, rows, 1.0), pinned=pinned)
+    if limit is None or (reached is not None and likelihood.total(reached) > likelihood.total(limit) + _NO_GAIN):
+        return None
+    if not _hardly_leaves(likelihood, limit):
+        return None
+    bend, free = curvature(likelihood, limit), np.isnan(pinned)
+    bend[~free], bend[:, ~free] = 0.0, 0.0
+    if not np.isfinite(bend).all():
+        return None
+    open_rate = np.linalg.eigvalsh(bend[np.ix_(free, free)]).min() * likelihood.n < _LEAST_CURVATURE
+    return None if open_rate else _Found(limit, bend, "no_churn_seen")
 
 
-def _total(family: Family, parameters: Mapping[str, float], rows: pd.DataFrame) -> float:
-    x, t_x, T, n = _columns(rows)
-    with np.errstate(all="ignore"):
-        return float((n * family.log_likelihood(parameters, x, t_x, T)).sum())
+def _held(likelihood: Likelihood, rows: pd.DataFrame) -> _Found | None:
+    """The maximum with the parameters held near the start by the weakest ridge that keeps them from running off."""
+    for ridge in _RIDGES:
+        found = searched(likelihood, _start(likelihood.family, rows, 1.0), ridge)
+        if found is not None and likelihood.inside(found):
+            bend = curvature(likelihood, found) + 2 * ridge * np.eye(len(found))
+            return _Found(found, bend, "penalised") if np.isfinite(bend).all() else None
+    return None
 
 
-def _start(family: Family, rows: pd.DataFrame) -> np.ndarray:
-    """Parameters that meet the mean rate: r = 1, alpha = T / x on average, the drop-out parameters even."""
-    x, _, T, n = _columns(rows)
-    weeks = {"alpha": (n * T).sum() / (n * x).sum(), "beta": T.max()}
-    return np.array([weeks.get(name, 1.0) for name in family.names])
+def _ladder(likelihood: Likelihood, rows: pd.DataFrame) -> _Found | None:
+    """A maximum; where the parameters run off, the limit without drop-out; else a fit with a weak prior."""
+    found = _climbed(likelihood, rows)
+    if found is not None:
+        flat = _hardly_leaves(likelihood, found.log_parameters) and _without_churn(
+            likelihood, rows, found.log_parameters
+        )
+        return replace(found, word="no_churn_seen") if flat else found
+    held = _held(likelihood, rows)
+    reached = held.log_parameters if held else None
+    return _without_churn(likelihood, rows, reached) or held
 
 
-def _time_units(family: Family, rows: pd.DataFrame) -> np.ndarray:
-    return np.array([rows["T"].max() if name in family.times else 1.0 for name in family.names])
+def _covariance(bend: np.ndarray, n: float) -> np.ndarray:
+    """Of the log-parameters; a direction left open has a standard deviation of 1."""
+    values, vectors = np.linalg.eigh(bend * n)
+    return (vectors / np.maximum(values, 1.0)) @ vectors.T
 
 
-def _from_lifetimes(family: Family, rows: pd.DataFrame, start: np.ndarray) -> np.ndarray:
-    """Parameters from the package ``lifetimes``, which works in units of the longest history."""
-    import lifetimes
-
-    x, t_x, T, n = _columns(rows)
-    start = start if family.fitter == "ParetoNBDFitter" else np.log(start)
-    with contextlib.redirect_stdout(io.StringIO()):
-        fitter = getattr(lifetimes, family.fitter)().fit(x, t_x, T, weights=n, initial_params=start)
-    return fitter.params_[list(family.names)].to_numpy(dtype=float)
-
-
-def _plain(family: Family, rows: pd.DataFrame) -> np.ndarray:
-    return _from_lifetimes(family, rows, np.full(len(family.names), np.exp(0.1)))
-
-
-def _rescaled(family: Family, rows: pd.DataFrame) -> np.ndarray:
-    return _from_lifetimes(family, rows, _start(family, rows) / _time_units(family, rows))
-
-
-def _penalised(family: Family, rows: pd.DataFrame) -> np.ndarray:
-    """Our own likelihood, log-parameters held near the start by a weak ridge and within bounds."""
-    from scipy.optimize import minimize
-
-    units, n = _time_units(family, rows), rows["n_customers"].sum()
-    start = np.log(_start(family, rows) / units)
-
-    def loss(log_parameters: np.ndarray) -> float:
-        parameters = dict(zip(family.names, np.exp(log_parameters) * units, strict=True))
-        return -_total(family, parameters, rows) / n + _PENALTY * ((log_parameters - start) ** 2).sum()
-
-    bounds = [(np.log(2 * _SMALLEST), np.log(_LARGEST / 2))] * len(start)
-    return np.exp(minimize(loss, start, method="L-BFGS-B", bounds=bounds).x) * units
-
-
-#: The ladder: attempts in turn, with the word each adds to the notes. The search for Pareto/NBD is slow and
-#: takes a third of the time from the rescaled start, so its ladder begins there.
-_RUNGS = (("", _plain), ("rescaled", _rescaled), ("penalised", _penalised))
-_PARETO_RUNGS = (("", _rescaled), ("penalised", _penalised))
-
-
-def _is_peak(family: Family, parameters: Mapping[str, float], rows: pd.DataFrame) -> bool:
-    """Whether the likelihood is finite and no parameter moved by 1% improves it."""
-    moved = [{**parameters, name: parameters[name] * by} for name in family.names for by in (0.99, 1.01)]
-    allowed = _total(family, parameters, rows) + _GAIN * rows["n_customers"].sum()
-    return bool(np.isfinite(allowed)) and all(_total(family, near, rows) <= allowed for near in moved)
-
-
-def _attempt(rung, family: Family, rows: pd.DataFrame) -> dict[str, float] | None:
-    """The parameters of one attempt, or None when it failed, ran off or stopped below the maximum."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        try:
-            found = rung(family, rows)
-        except (ValueError, ArithmeticError):
-            return None
-    relative = found / _time_units(family, rows)
-    sane = np.isfinite(found).all() and (relative > _SMALLEST).all() and (relative < _LARGEST).all()
-    parameters = dict(zip(family.names, found.tolist(), strict=True))
-    return parameters if sane and (rung is _penalised or _is_peak(family, parameters, rows)) else None
+def _on_all(found: _Found, likelihood: Likelihood) -> np.ndarray:
+    """The parameters of a sample moved onto the maximum of all customers."""
+    if found.word == "penalised":
+        return found.log_parameters
+    top = polished(likelihood, found.log_parameters, found.curvature)
+    top = searched(likelihood, found.log_parameters) if top is None else top
+    return found.log_parameters if top is None else top
 
 
 def _drawn(rows: pd.DataFrame) -> pd.DataFrame:
@@ -187,10 +146,35 @@ def _drawn(rows: pd.DataFrame) -> pd.DataFrame:
     counts = rows["n_customers"].to_numpy()
     if counts.sum() <= FIT_SAMPLE:
         return rows
-    everybody = np.repeat(np.arange(len(rows)), counts)
-    chosen = np.random.default_rng(1).choice(everybody, FIT_SAMPLE, replace=False)
-    drawn = rows.assign(n_customers=np.bincount(chosen, minlength=len(rows)))
-    return drawn[drawn["n_customers"] > 0].reset_index(drop=True)
+    chosen = np.random.default_rng(1).choice(counts.sum(), FIT_SAMPLE, replace=False, shuffle=False)
+    drawn = np.bincount(np.searchsorted(counts.cumsum(), chosen, side="right"), minlength=len(counts))
+    part = rows.assign(n_customers=drawn)
+    if "sum_log_gaps" in rows:
+        part["sum_log_gaps"] = rows["sum_log_gaps"] * drawn / counts
+    return part[drawn > 0].reset_index(drop=True)
+
+
+def _log_gaps(rows: pd.DataFrame) -> float:
+    """The sum of the logarithms of the weeks between purchase days, over all customers."""
+    return float(rows["sum_log_gaps"].sum() - np.log(7) * (rows["x"] * rows["n_customers"]).sum())
+
+
+def _plain(family: Family, rows: pd.DataFrame) -> tuple[dict[str, float], _Found | None]:
+    return {}, _ladder(Likelihood(family, rows), rows)
+
+
+def _best_k(family: Family, rows: pd.DataFrame) -> tuple[dict[str, float], _Found | None]:
+    """The k of the most likely spacing, tried from 1 until the likelihood falls, and its fit."""
+    best, top = None, -math.inf
+    for k in range(1, LARGEST_K + 1 if "sum_log_gaps" in rows else 2):
+        likelihood = Likelihood(family, rows, {"k": float(k)})
+        found = _ladder(likelihood, rows)
+        total = -math.inf if found is None else likelihood.total(found.log_parameters)
+        total += (k - 1) * _log_gaps(rows) if k > 1 else 0.0
+        if not total > top:
+            break
+        best, top = (likelihood.fixed, found), total
+    return best or ({}, None)
 
 
 def _rule(model: str, n: int) -> Fitted:
@@ -198,32 +182,45 @@ def _rule(model: str, n: int) -> Fitted:
     return Fitted(model, parameters, n_customers=n)
 
 
+@one_thread()
+def _learned(model: str, rows: pd.DataFrame) -> Fitted | None:
+    family, sample = FAMILIES[model], _drawn(rows)
+    fixed, found = (
+        _best_k(family, sample) if model == "mbg_cnbd_k" else ({}, _ladder(Likelihood(family, sample), sample))
+    )
+    if found is None:
+        return None
+    likelihood = Likelihood(family, rows, fixed)
+    at = found.log_parameters if sample is rows else _on_all(found, likelihood)
+    total = likelihood.total(at)
+    total += (fixed["k"] - 1) * _log_gaps(rows) if fixed.get("k", 1) > 1 else 0.0
+    notes = (f"{found.word}:{model}",) if found.word else ()
+    covariance = _covariance(found.curvature, likelihood.n)
+    return Fitted(model, likelihood.parameters(at), total, int(likelihood.n), notes, covariance)
+
+
 def fit(rows: pd.DataFrame, model: str) -> Fitted:
     """Fit one model (or set up a naive rule) on the rows of :func:`grouped_rows`.
 
-    Maximum likelihood through ``lifetimes``; where that fails, again from a start at the data's mean rate,
-    then our own likelihood with a weak penalty. The note ``rescaled:<model>`` or ``penalised:<model>`` tells
-    which was needed. More than ``FIT_SAMPLE`` customers are fitted on so many of them, drawn at random with a
-    fixed seed (note ``sampled``); the log-likelihood is that of all. Raises ``AnalysisError`` when no attempt
-    gives sane parameters (always so when nobody bought twice).
+    Maximum likelihood. Up to 5,000 customers ``lifetimes`` fits, and the slopes of our own likelihood confirm that it
+    found the maximum. Otherwise, and for more customers, our likelihood is searched from several starts, the first
+    steps on 30,000 customers drawn with a fixed seed, the last on all. Where no maximum is found: the model's limit
+    without drop-out if that is as likely (note ``no_churn_seen:<model>``), else the maximum under a weak prior
+    (``penalised:<model>``). For ``mbg_cnbd_k`` the regularity k is the most likely of 1 to 4, 1 where the rows have no
+    ``sum_log_gaps``. Raises ``AnalysisError`` when no attempt gives sane parameters (always so when nobody bought
+    twice).
 
     >>> rows = pd.DataFrame({"x": [0, 1], "t_x": [0.0, 3.0], "T": [10.0, 10.0], "n_customers": [5, 2]})
     >>> fit(rows, "past_rate").expected_orders([1], [3.0], [10.0], weeks=20)
     array([2.])
     """
     n = int(rows["n_customers"].sum())
-    family = FAMILIES[model]
-    if not family.fitter:
+    if not FAMILIES[model].names:
         return _rule(model, n)
-    ladder = _PARETO_RUNGS if model == "pareto_nbd" else _RUNGS
-    learned = _drawn(rows)
-    for word, rung in ladder if (learned["x"] > 0).any() else ():
-        parameters = _attempt(rung, family, learned)
-        if parameters is not None:
-            notes = (f"{word}:{model}",) if word else ()
-            notes += ("sampled",) if n > FIT_SAMPLE else ()
-            return Fitted(model, parameters, _total(family, parameters, rows), n, notes)
-    raise AnalysisError("model_not_fitted", model=model, n=n)
+    found = _learned(model, rows) if (rows["x"] > 0).any() else None
+    if found is None:
+        raise AnalysisError("model_not_fitted", model=model, n=n)
+    return found
 
 
 def fit_best(rows: pd.DataFrame, order: Sequence[str] = MODELS) -> Fitted:

@@ -1,35 +1,42 @@
-"""The forecast of every customer: orders, value and P(alive) over the coming calendar months."""
+"""The forecast of every customer: orders, value and P(alive) over the coming calendar months and for life."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from custvalue.errors import AnalysisError, DataError
+from custvalue.lifetime.blend import Blend, Weights, blended
 from custvalue.lifetime.fitting import Fitted, fit, grouped_rows, model_inputs
 from custvalue.lifetime.holdout import SCORE_COLUMNS
-from custvalue.lifetime.rules import FEWEST_REPEAT_BUYERS, MODELS, LifetimeRules
+from custvalue.lifetime.rules import ALIVE_MODELS, BLEND, FEWEST_REPEAT_BUYERS, MODELS, NAIVE_RULES, LifetimeRules
 from custvalue.lifetime.spend import SpendModel, fit_spend, repeat_means, value_rate
+from custvalue.lifetime.staying import orders_if_stays
 
-__all__ = ["Forecast", "forecast"]
+__all__ = ["Forecast", "Histories", "active_years", "forecast", "histories", "orders_a_year"]
 
-#: P(alive) comes from the first of these that fits: BG/NBD gives every one-time buyer 1.
-_ALIVE_MODELS = ("pareto_nbd", "mbg_nbd")
+_YEAR = 12
+#: Where life holds more than this share of the orders customers who never leave would place, leaving is hardly seen.
+_ENDLESS = 0.8
 
 
 @dataclass(frozen=True)
 class Forecast:
     """What :func:`forecast` found.
 
-    ``table``: one row per customer: customer_id, p_alive, expected_orders_12m, p_order_12m, expected_spend,
-    clv_12m. ``monthly``: one row per month: month_end, expected_orders, expected_sales, clv. ``fitted``:
-    model to :class:`Fitted`; ``chosen`` forecasts the orders, ``p_alive_model`` gives p_alive. ``value_is``
-    is ``"margin"`` or ``"sales"``; ``scores`` the holdout table the choice rests on (empty when there was
-    none).
+    ``table``: one row per customer: customer_id, p_alive, expected_orders_12m, p_order_12m, expected_spend, clv_12m,
+    clv_life, value_if_stays_12m (the value of the 12 months if the customer is active and stays so throughout) and, for
+    another horizon than 12 months, expected_orders_horizon, p_order_horizon, clv_horizon.
+    ``monthly``: one row per month of the horizon: month_end, expected_orders, expected_sales, clv. ``fitted``: model
+    to :class:`Fitted`; ``chosen`` forecasts the orders, ``p_alive_model`` gives p_alive. ``value_is`` is ``"margin"``
+    or ``"sales"``; ``scores`` the holdout table the choice rests on (empty when there was none); ``as_of`` and
+    ``rules`` are what the forecast was asked for. ``orders_column`` and ``value_column`` name the columns of the table
+    that hold orders and value over the horizon. ``parts``: one row per customer, how money becomes value over the
+    horizon: sales_rate and value_rate (share of purchases), discount (mean factor), retention_cost (discounted).
     """
 
     table: pd.DataFrame
@@ -41,6 +48,48 @@ class Forecast:
     spend: SpendModel
     value_is: str
     notes: tuple[str, ...] = ()
+    as_of: pd.Timestamp = pd.NaT
+    rules: LifetimeRules = field(default_factory=LifetimeRules)
+    parts: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+
+    @property
+    def orders_column(self) -> str:
+        return f"expected_orders_{_period(self.rules)}"
+
+    @property
+    def value_column(self) -> str:
+        return f"clv_{_period(self.rules)}"
+
+
+@dataclass(frozen=True)
+class Histories:
+    """The distinct histories ``x``, ``t_x``, ``T`` (weeks), ``n`` customers each; ``row`` tells each customer's."""
+
+    x: np.ndarray
+    t_x: np.ndarray
+    T: np.ndarray
+    n: np.ndarray
+    row: np.ndarray
+
+    def total(self, of_customers: np.ndarray) -> np.ndarray:
+        """The sum over the customers of each history."""
+        return np.bincount(self.row, weights=of_customers, minlength=len(self.n))
+
+
+def histories(customers: pd.DataFrame) -> Histories:
+    """The distinct histories of a customer table: forecasts are computed once for each."""
+    inputs = model_inputs(customers)
+    x = inputs["x"].to_numpy(dtype="int64")
+    t_x, T = (np.rint(inputs[name].to_numpy(dtype=float) * 7).astype("int64") for name in ("t_x", "T"))
+    days = max(T.max(initial=0), t_x.max(initial=0)) + 1
+    codes, row, n = np.unique((x * days + t_x) * days + T, return_inverse=True, return_counts=True)
+    rest, T = np.divmod(codes, days)
+    x, t_x = np.divmod(rest, days)
+    return Histories(x.astype(float), t_x / 7, T / 7, n, row)
+
+
+def _period(rules: LifetimeRules) -> str:
+    return "12m" if rules.horizon_months == _YEAR else "horizon"
 
 
 def _check(customers: pd.DataFrame, as_of: pd.Timestamp) -> None:
@@ -67,6 +116,21 @@ def _fit_all(rows: pd.DataFrame, models: tuple[str, ...]) -> tuple[dict[str, Fit
     return fitted or {"past_rate": fit(rows, "past_rate")}, notes
 
 
+def _wanted(rules: LifetimeRules) -> tuple[str, ...]:
+    """The models to fit: all, or the one asked for and what P(alive) needs."""
+    if rules.model == "auto":
+        return MODELS
+    return tuple(dict.fromkeys(["nbd" if rules.model == BLEND else rules.model, *ALIVE_MODELS]))
+
+
+def _with_blend(fitted: dict[str, Fitted], rules: LifetimeRules, weights: Weights | None) -> dict[str, Fitted]:
+    """The fitted models and, where it is asked for or weights are known, their blend."""
+    base = next((model for model in ALIVE_MODELS if model in fitted), None)
+    if base is None or "nbd" not in fitted or (weights is None and rules.model != BLEND):
+        return fitted
+    return fitted | {BLEND: blended(fitted[base], fitted["nbd"], weights or Weights())}
+
+
 def _choose(fitted: Mapping[str, Fitted], rules: LifetimeRules, scores: pd.DataFrame) -> str:
     """The model asked for, else the best in the holdout, else the most likely one."""
     evidence = [str(code) for code in scores.loc[scores["chosen"].astype(bool), "model"]]
@@ -82,32 +146,139 @@ def month_ends(as_of: pd.Timestamp, months: int) -> pd.DatetimeIndex:
     return pd.DatetimeIndex([as_of + step(i) for i in range(1, months + 1)])
 
 
-def _orders_by_month(model: Fitted, inputs: pd.DataFrame, days: np.ndarray) -> np.ndarray:
-    """Expected orders, customers by months."""
-    x, t_x, T = (inputs[name].to_numpy(dtype=float) for name in ("x", "t_x", "T"))
-    alive = model.p_alive(x, t_x, T)
-    until = [alive * model.orders_if_alive(x, T, end / 7) for end in days]
-    return np.diff(np.column_stack([np.zeros(len(x)), *until]), axis=1).clip(min=0)
-
-
 def _discount(days: np.ndarray, rate: float) -> np.ndarray:
     """Present value of 1 received in the middle of each month."""
     middle = (np.concatenate([[0], days[:-1]]) + days) / 2
     return (1 + rate) ** (-middle / 365)
 
 
-def _customer_table(customers, inputs, alive, model, orders, clv, spend, weeks) -> pd.DataFrame:
-    x, t_x, T = (inputs[name].to_numpy(dtype=float) for name in ("x", "t_x", "T"))
+def orders_a_year(model: Fitted, h: Histories) -> np.ndarray:
+    """Expected orders a year of each history while the customer is active: his own rate, drawn to that of all."""
+    q = model.parameters
+    if "alpha" not in q:
+        return np.divide(h.x, h.T, out=np.zeros(len(h.x)), where=h.T > 0) * 365 / 7
+    k = q.get("k", 1.0)
+    return (q["r"] + k * h.x) / (q["alpha"] + h.T) / k * 365 / 7
+
+
+def _by_month(model: Fitted, h: Histories, days: np.ndarray) -> Iterator[np.ndarray]:
+    """Expected orders of each history, month by month; computed a year of months at a time."""
+    before = np.zeros(len(h.x))
+    for year in range(0, len(days), _YEAR):
+        until = model.expected_orders(h.x, h.t_x, h.T, days[year : year + _YEAR] / 7)
+        for month in until.T:
+            yield (month - before).clip(min=0)
+            before = month
+
+
+def active_years(orders: np.ndarray, yearly: np.ndarray, at_most: np.ndarray) -> np.ndarray:
+    """Years of being active that go with the expected orders; none where nothing is expected."""
+    years = np.divide(orders, yearly, out=np.zeros(len(orders)), where=yearly > 0)
+    return np.minimum(years, at_most)
+
+
+@dataclass(frozen=True)
+class _Worth:
+    """Money of one order of each customer, the shares of it that are sales after returns and value, and the rules."""
+
+    spend: np.ndarray
+    sales_rate: np.ndarray
+    value_rate: np.ndarray
+    rules: LifetimeRules
+
+    @property
+    def value(self) -> np.ndarray:
+        return self.spend * self.value_rate
+
+
+def _worth(customers: pd.DataFrame, spend: SpendModel, value_is: str, rules: LifetimeRules) -> _Worth:
+    means = repeat_means(customers)
+    money = spend.expected_spend(means["n"], means["mean"])
+    return _Worth(money, *(value_rate(customers, kind).to_numpy() for kind in ("sales", value_is)), rules)
+
+
+def _months(model: Fitted, h: Histories, alive: np.ndarray, days: np.ndarray, worth: _Worth):
+    """Sums over the first 12 months and over the horizon, by history; totals of each month of the horizon.
+
+    The sums are expected orders, discounted orders and discounted years of being active.
+    """
+    sums = {months: np.zeros((3, len(h.x))) for months in (_YEAR, worth.rules.horizon_months)}
+    sales, value = h.total(worth.spend * worth.sales_rate), h.total(worth.value)
+    yearly = orders_a_year(model, h)
+    lengths, factors, totals = np.diff(days, prepend=0) / 365, _discount(days, worth.rules.discount_rate), []
+    for month, orders in enumerate(_by_month(model, h, days)):
+        active = active_years(orders, yearly, alive * lengths[month])
+        for months, kept in sums.items():
+            if month < months:
+                kept += [orders, orders * factors[month], active * factors[month]]
+        paid = value @ orders - worth.rules.retention_cost * (h.n @ active)
+        totals.append((h.n @ orders, sales @ orders, paid * factors[month]))
+    return sums, totals[: worth.rules.horizon_months]
+
+
+def _period_columns(name: str, model, h: Histories, sums: np.ndarray, worth: _Worth, weeks: float) -> dict:
+    """Expected orders, P(an order) and value of each customer over one period."""
+    orders, discounted, active = sums[:, h.row]
+    return {
+        f"expected_orders_{name}": orders,
+        f"p_order_{name}": model.p_order(h.x, h.t_x, h.T, weeks)[h.row],
+        f"clv_{name}": worth.value * discounted - worth.rules.retention_cost * active,
+    }
+
+
+def _parts(h: Histories, sums: np.ndarray, worth: _Worth) -> pd.DataFrame:
+    """How money becomes value over a period, see :class:`Forecast`."""
+    orders, discounted, active = sums
+    factor = np.divide(discounted, orders, out=np.ones(len(orders)), where=orders > 0)[h.row]
+    cost = worth.rules.retention_cost * active[h.row]
     return pd.DataFrame(
-        {
-            "customer_id": customers["customer_id"].to_numpy(),
-            "p_alive": alive.p_alive(x, t_x, T) if alive else np.nan,
-            "expected_orders_12m": orders.sum(axis=1),
-            "p_order_12m": model.p_order(x, t_x, T, weeks),
-            "expected_spend": spend,
-            "clv_12m": clv.sum(axis=1),
-        }
+        {"sales_rate": worth.sales_rate, "value_rate": worth.value_rate, "discount": factor, "retention_cost": cost}
     )
+
+
+def _discounted_year(model: Fitted, h: Histories, days: np.ndarray, rate: float) -> np.ndarray:
+    """Discounted expected orders of each history over the first 12 months."""
+    factors = _discount(days[:_YEAR], rate)
+    return sum(orders * factor for orders, factor in zip(_by_month(model, h, days[:_YEAR]), factors, strict=True))
+
+
+def _life_orders(model: Fitted, h: Histories, days: np.ndarray, rate: float) -> np.ndarray:
+    """Discounted expected orders for ever; a blend differs from its model in the first 12 months only."""
+    weekly = np.log1p(rate) * 7 / 365
+    if not isinstance(model, Blend):
+        return model.life_orders(h.x, h.t_x, h.T, weekly)
+    first = _discounted_year(model, h, days, rate) - _discounted_year(model.base, h, days, rate)
+    return model.base.life_orders(h.x, h.t_x, h.T, weekly) + first
+
+
+def _for_life(
+    model: Fitted, h: Histories, alive: np.ndarray, days: np.ndarray, worth: _Worth
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Value of each customer for life, and a note where it can not be told (all values are then missing)."""
+    rate = worth.rules.discount_rate
+    if model.model in NAIVE_RULES or rate <= 0:
+        note = "life_needs_model" if model.model in NAIVE_RULES else "life_needs_discount"
+        return np.full(len(h.row), np.nan), (note,)
+    orders, longest = _life_orders(model, h, days, rate), alive / np.log1p(rate)
+    yearly = orders_a_year(model, h)
+    active = active_years(orders, yearly, longest)
+    life = worth.value * orders[h.row] - worth.rules.retention_cost * active[h.row]
+    endless = h.n @ orders > _ENDLESS * (h.n @ (yearly * longest))
+    return life, ("life_without_churn",) if endless else ()
+
+
+def _if_stays(model: Fitted, h: Histories, days: np.ndarray, worth: _Worth) -> np.ndarray:
+    """Value of the next 12 months of each customer who is active and stays so throughout; missing for a naive rule."""
+    months = days[:_YEAR]
+    orders = orders_if_stays(model, h.x, h.t_x, h.T, months[-1] / 7)[h.row]
+    years = (np.diff(months, prepend=0) / 365 * _discount(months, worth.rules.discount_rate)).sum()
+    return worth.value * orders * years * 365 / months[-1] - worth.rules.retention_cost * years
+
+
+def _monthly(ends: pd.DatetimeIndex, totals: list[tuple[float, ...]]) -> pd.DataFrame:
+    table = pd.DataFrame(totals, columns=["expected_orders", "expected_sales", "clv"], dtype=float)
+    table.insert(0, "month_end", ends[: len(table)])
+    return table
 
 
 def forecast(
@@ -115,15 +286,22 @@ def forecast(
     as_of: dt.date | str,
     rules: LifetimeRules | None = None,
     scores: pd.DataFrame | None = None,
+    weights: Weights | None = None,
 ) -> Forecast:
-    """Forecast orders and value of every customer over the coming calendar months (C2, C3, C4).
+    """Forecast orders and value of every customer over the coming calendar months and for life (C2, C3, C4).
 
-    clv_12m is the sum over months of expected orders x expected spend x the customer's margin rate (the share
-    left after returns where there is no margin), each month discounted from its middle by (1 + rate)^(days /
-    365). The horizon is ``rules.horizon_months``, 12 unless set. ``scores`` (:func:`holdout_scores`) chooses
-    the model; without them the most likely one forecasts. p_alive is always that of Pareto/NBD, else MBG/NBD;
-    it is missing where neither fits. With fewer than ten repeat buyers no model is tried and the past rate
-    goes on (note ``too_few_repeat_buyers``).
+    clv_12m is the sum over 12 months of expected orders x expected spend x the customer's margin rate (the share left
+    after returns where there is no margin), each month discounted from its middle by (1 + rate)^(days / 365), less
+    ``rules.retention_cost`` for the time the customer is expected to be active. A horizon other than 12 months adds
+    columns of its own. clv_life is the same for ever, each order discounted from the moment it is expected (Fader,
+    Hardie & Lee 2005, JMR 42(4)); it is missing for a naive rule (note ``life_needs_model``) and at a discount rate of
+    0 (``life_needs_discount``). Time active is expected orders / orders a year while active, at most P(alive) x the
+    time.
+
+    ``scores`` (:func:`holdout_scores`) chooses the model; without them the most likely one forecasts. With ``weights``
+    a :class:`Blend` stands beside the models; for life it differs from its model in the first 12 months only. p_alive
+    is always that of Pareto/NBD, else MBG/NBD; it is missing where neither fits. With fewer than ten repeat buyers no
+    model is tried and the past rate goes on (note ``too_few_repeat_buyers``).
 
     Raises ``DataError`` for an empty table or one made as of another day.
 
@@ -139,31 +317,30 @@ def forecast(
     rules, as_of = rules or LifetimeRules(), pd.Timestamp(as_of).normalize()
     _check(customers, as_of)
     scores = pd.DataFrame(columns=list(SCORE_COLUMNS)) if scores is None else scores
-    models = MODELS if rules.model == "auto" else tuple(dict.fromkeys([rules.model, *_ALIVE_MODELS]))
-    fitted, notes = _fit_all(grouped_rows(customers), models)
+    fitted, notes = _fit_all(grouped_rows(customers), _wanted(rules))
+    fitted = _with_blend(fitted, rules, weights)
     chosen = _choose(fitted, rules, scores)
-    alive = next((model for model in _ALIVE_MODELS if model in fitted), "")
+    alive_model = next((model for model in ALIVE_MODELS if model in fitted), "")
 
-    spend_model, value_is = fit_spend(customers), "margin" if customers["margin"].notna().any() else "sales"
-    means, inputs = repeat_means(customers), model_inputs(customers)
-    spend = spend_model.expected_spend(means["n"], means["mean"])
-    ends = month_ends(as_of, rules.horizon_months)
+    spend, value_is = fit_spend(customers), "margin" if customers["margin"].notna().any() else "sales"
+    worth = _worth(customers, spend, value_is, rules)
+    model, h = fitted[chosen], histories(customers)
+    ends = month_ends(as_of, max(_YEAR, rules.horizon_months))
     days = (ends - as_of).days.to_numpy(dtype=float)
-    orders = _orders_by_month(fitted[chosen], inputs, days)
-    value = spend * value_rate(customers, value_is).to_numpy()
-    sales = spend * value_rate(customers, "sales").to_numpy()
-    clv = orders * value[:, None] * _discount(days, rules.discount_rate)
+    alive = model.p_alive(h.x, h.t_x, h.T)
+    sums, totals = _months(model, h, alive, days, worth)
+    life, life_notes = _for_life(model, h, alive, days, worth)
 
-    table = _customer_table(
-        customers, inputs, fitted.get(alive), fitted[chosen], orders, clv, spend, weeks=days[-1] / 7
-    )
-    monthly = pd.DataFrame(
-        {
-            "month_end": ends,
-            "expected_orders": orders.sum(axis=0),
-            "expected_sales": sales @ orders,
-            "clv": clv.sum(axis=0),
-        }
-    )
-    notes += spend_model.notes
-    return Forecast(table, monthly, fitted, chosen, alive, scores, spend_model, value_is, notes)
+    shown = alive if alive_model == chosen else alive_model and fitted[alive_model].p_alive(h.x, h.t_x, h.T)
+    year = _period_columns("12m", model, h, sums[_YEAR], worth, days[_YEAR - 1] / 7)
+    columns = {"customer_id": customers["customer_id"].to_numpy(), "p_alive": shown[h.row] if alive_model else np.nan}
+    columns |= {**year, "expected_spend": worth.spend, "clv_12m": year["clv_12m"], "clv_life": life}
+    columns["value_if_stays_12m"] = _if_stays(model, h, days, worth)
+    if rules.horizon_months != _YEAR:
+        months = rules.horizon_months
+        columns |= _period_columns("horizon", model, h, sums[months], worth, days[months - 1] / 7)
+    notes += spend.notes + life_notes
+    return Forecast(
+        pd.DataFrame(columns), _monthly(ends, totals), fitted, chosen, alive_model, scores, spend, value_is,
+        notes, as_of, rules, _parts(h, sums[rules.horizon_months], worth),
+    )  # fmt: skip

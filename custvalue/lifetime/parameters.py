@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import pandas as pd
 
+from custvalue.lifetime.fitted import Fitted
 from custvalue.lifetime.forecasts import Forecast
+from custvalue.lifetime.models import FAMILIES
 
 __all__ = ["parameter_table"]
 
+#: Standard errors on either side of a 95% interval.
+_NORMAL_95 = 1.96
+
 
 def parameter_table(forecast: Forecast) -> pd.DataFrame:
-    """One row per fitted model: model, n_customers, parameters (name and estimate), log_likelihood, chosen.
+    """One row per fitted model: model, n_customers, parameters (name, estimate, 95% interval), log_likelihood, chosen.
 
-    Time is in weeks, money in the unit of the data. The spend model has its own row; ``chosen`` marks the model that
-    forecasts the orders.
+    The interval is the normal one of the logarithm of the parameter. Time is in weeks, money in the unit of the data.
+    The spend model has its own row; ``chosen`` marks the model that forecasts the orders.
     """
     rows = [
-        (
-            model,
-            fitted.n_customers,
-            _words(fitted.parameters),
-            fitted.log_likelihood,
-            model == forecast.chosen,
-        )
+        (model, fitted.n_customers, _with_intervals(fitted), fitted.log_likelihood, model == forecast.chosen)
         for model, fitted in forecast.fitted.items()
     ]
     spend = forecast.spend
@@ -30,5 +32,18 @@ def parameter_table(forecast: Forecast) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "n_customers", "parameters", "log_likelihood", "chosen"])
 
 
-def _words(parameters) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in parameters.items()) or "–"
+def _with_intervals(fitted: Fitted) -> str:
+    names = FAMILIES[fitted.model].names
+    if fitted.covariance is None or any(note.startswith("no_churn_seen") for note in fitted.notes):
+        return _words(fitted.parameters)
+    spread = np.exp(_NORMAL_95 * np.sqrt(np.diag(fitted.covariance)))
+    intervals = {
+        name: f" ({fitted.parameters[name] / wide:.3g}–{fitted.parameters[name] * wide:.3g})"
+        for name, wide in zip(names, spread, strict=True)
+    }
+    return _words(fitted.parameters, intervals)
+
+
+def _words(parameters: Mapping[str, float], intervals: Mapping[str, str] | None = None) -> str:
+    intervals = intervals or {}
+    return ", ".join(f"{name} {value:.4g}{intervals.get(name, '')}" for name, value in parameters.items()) or "–"

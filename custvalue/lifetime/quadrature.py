@@ -1,11 +1,11 @@
-"""Two numerical integrals the closed forms of the lifetime models can not give without overflow."""
+"""The numerical integrals that the closed forms of the lifetime models can not give without overflow."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.special import betaln, expit
 
-__all__ = ["beta_rule", "decay_integral"]
+__all__ = ["beta_rule", "decay_integral", "decay_means", "discounted_decay"]
 
 _LEGENDRE_NODES = 40
 _BETA_NODES = 64
@@ -39,6 +39,49 @@ def decay_integral(start, end, alpha, k, beta, m):
         decay = -k * np.log1p(u / (alpha + start)) - m * np.log1p(u / (beta + start))
         total += weight / 2 * np.exp(decay) * (1 + growth)
     return total * nearest * length
+
+
+def decay_means(start, end, alpha, k, beta, m) -> tuple[np.ndarray, ...]:
+    """:func:`decay_integral`, and four means under its integrand: what its derivatives are made of.
+
+    The means of log((alpha + u) / (alpha + start)), 1 / (alpha + u), and the same two of beta.
+
+    >>> area, _, over_alpha, _, _ = decay_means(0.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+    >>> round(float(over_alpha), 12)  # (the integral of (1 + u)^-3) / (that of (1 + u)^-2)
+    0.75
+    """
+    start = np.asarray(start, dtype=float)
+    width = np.minimum(np.minimum(end - start, _reach(k, alpha + start)), _reach(m, beta + start))
+    nearest = min(alpha, beta) + start
+    length = np.log1p(width / nearest)
+    total, log_a, over_a, log_b, over_b = np.zeros((5, *np.broadcast(start, end, k, m).shape))
+    for node, weight in zip(*np.polynomial.legendre.leggauss(_LEGENDRE_NODES), strict=True):
+        growth = np.expm1(length * (node + 1) / 2)
+        u = nearest * growth
+        to_alpha, to_beta = np.log1p(u / (alpha + start)), np.log1p(u / (beta + start))
+        mass = weight / 2 * np.exp(-k * to_alpha - m * to_beta) * (1 + growth)
+        total += mass
+        log_a += mass * to_alpha
+        over_a += mass / (alpha + start + u)
+        log_b += mass * to_beta
+        over_b += mass / (beta + start + u)
+    return total * nearest * length, log_a / total, over_a / total, log_b / total, over_b / total
+
+
+def discounted_decay(discount, power):
+    r"""The integral :math:`\int_0^\infty e^{-discount \, v} (1 + v)^{-power} dv`, Gauss-Legendre in log(1 + v).
+
+    >>> from scipy.special import exp1
+    >>> round(float(discounted_decay(0.5, 1.0) / (np.exp(0.5) * exp1(0.5))), 12)
+    1.0
+    """
+    discount = np.asarray(discount, dtype=float)
+    length = np.log1p(np.minimum(_NEGLIGIBLE / discount, np.expm1(np.minimum(_NEGLIGIBLE / power, 300.0))))
+    total = np.zeros(np.broadcast(discount, power).shape)
+    for node, weight in zip(*np.polynomial.legendre.leggauss(_LEGENDRE_NODES), strict=True):
+        y = length * (node + 1) / 2
+        total += weight / 2 * np.exp(-discount * np.expm1(y) - (power - 1) * y)
+    return total * length
 
 
 def beta_rule(a: float, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

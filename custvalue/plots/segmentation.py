@@ -82,7 +82,7 @@ def plot_rfm(
 
     >>> scores = pd.DataFrame({"r_score": [5, 5, 1], "f_score": [5, 5, 1]})
     >>> plot_rfm(scores).get_title(loc="left")
-    'Customers by recency and frequency score'
+    'Customers by R and F score'
     """
     recency, frequency = scores["r_score"].astype(str).astype(int), scores["f_score"].astype(str).astype(int)
     levels = list(range(1, max(levels, recency.max(), frequency.max()) + 1))
