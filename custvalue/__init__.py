@@ -11,7 +11,7 @@ _NAMES = {
     "customers": ("customer_table", "orders_by_month"),
     "errors": ("AnalysisError", "CustvalueError", "DataError", "UsageError"),
     "labels": ("heading", "headings", "label"),
-    "pipeline": ("forecast_orders", "read", "read_attributes", "read_labels"),
+    "pipeline": ("forecast_orders", "read", "read_attributes", "read_campaigns", "read_events", "read_labels"),
     "plots": (
         "plot_alive",
         "plot_clusters",
@@ -43,10 +43,11 @@ _NAMES = {
         "totals",
     ),
     "strategy": ("strategy_for", "strategy_table"),
+    "sufficiency": ("fitness_sentence", "is_fit"),
     "transactions": ("with_total",),
     "tables": ("advise", "glossary", "notes", "quadrant_words", "save", "say", "show"),
 }
-_MODULES = ("churn", "lifetime", "matrix", "pyramid", "segmentation")
+_MODULES = ("churn", "lifetime", "matrix", "pyramid", "segmentation", "sufficiency")
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = sorted([*_HOME, *_MODULES])

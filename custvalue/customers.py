@@ -9,6 +9,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from custvalue.columns import CUSTOMER_COLUMNS
+from custvalue.returns import counted
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -16,105 +17,185 @@ if TYPE_CHECKING:
 
     from custvalue.transactions import Orders
 
-__all__ = ["customer_expression", "customer_table", "orders_by_month"]
+__all__ = ["customer_expression", "customer_table", "grouped_counts", "orders_by_month"]
 
 _YEAR = 365
 
 
-def _days(orders: ir.Table) -> ir.Table:
-    """One row per customer and day with what was bought and what came back."""
+def _lines(orders: ir.Table) -> ir.Table:
+    """The order rows with what was bought and what came back side by side; where orders have no number, none."""
     import ibis
 
-    bought = orders.amount >= 0
-    order = orders.order_id.coalesce("") if orders.order_id.type().is_string() else ibis.literal("")
+    nothing = ibis.null(orders.amount.type())
+    numbered = orders.order_id.type().is_string()
+    return orders.select(
+        "customer_id",
+        "order_date",
+        "margin",
+        "category",
+        order_id=orders.order_id if numbered else ibis.literal(""),
+        bought=(orders.amount >= 0).ifelse(orders.amount, nothing),
+        returned=(orders.amount < 0).ifelse(-orders.amount, nothing),
+    )
+
+
+def _days(lines: ir.Table) -> ir.Table:
+    """One row per customer and day; ``bought`` is empty on days with returns only.
+
+    Orders are summed first: two group-bys cost a third of a distinct count.
+    """
+    orders = lines.group_by("customer_id", "order_date", "order_id").aggregate(
+        bought=lines.bought.sum(),
+        returned=lines.returned.sum(),
+        margin=lines.margin.sum(),
+        n_returns=lines.returned.count(),
+    )
     return orders.group_by("customer_id", "order_date").aggregate(
-        net=orders.amount.sum(),
+        bought=orders.bought.sum(),
+        returned=orders.returned.sum(),
         margin=orders.margin.sum(),
-        bought=orders.amount.sum(where=bought),
-        n_bought=bought.sum(),
-        n_orders=order.nunique(where=bought),
-        returned=-orders.amount.sum(where=~bought),
-        n_returned=(~bought).sum(),
+        n_returns=orders.n_returns.sum(),
+        n_orders=orders.bought.count(),
     )
 
 
 def _gaps(days: ir.Table) -> ir.Table:
-    """One row per customer: spread of the days between purchase days."""
+    """The days with ``gap``, the days since the purchase day before; empty on the first one and on days of returns."""
     import ibis
 
-    bought = days.filter(days.n_bought > 0)
-    before = bought.order_date.lag().over(ibis.window(group_by="customer_id", order_by="order_date"))
-    gaps = bought.mutate(gap=bought.order_date.delta(before, unit="day").cast("float64"))
-    return gaps.group_by("customer_id").aggregate(sd_gap_days=gaps.gap.std(how="sample"))
+    purchase = days.bought.notnull()
+    purchase_day = purchase.ifelse(days.order_date, ibis.null("date"))
+    earlier = ibis.window(group_by="customer_id", order_by="order_date", preceding=(None, 1))
+    gaps = days.mutate(before=purchase_day.max().over(earlier))
+    gap = gaps.order_date.delta(gaps.before, unit="day").cast("float64")
+    return gaps.mutate(gap=gaps.bought.notnull().ifelse(gap, ibis.null("float64")))
 
 
-def _totals(days: ir.Table, as_of: dt.date) -> ir.Table:
-    """One row per customer with at least one purchase: dates, counts and sums."""
-    last_year = days.order_date > as_of - dt.timedelta(days=_YEAR)
-    year_before = (days.order_date > as_of - dt.timedelta(days=2 * _YEAR)) & ~last_year
-    purchase = days.n_bought > 0
-    totals = days.group_by("customer_id").aggregate(
-        first_order=days.order_date.min(where=purchase),
-        last_order=days.order_date.max(where=purchase),
-        n_orders=days.n_orders.sum(),
-        n_repeats=purchase.sum() - 1,
-        sales=days.net.sum(),
-        margin=days.margin.sum(),
-        bought=days.bought.sum(),
-        first_bought=days.bought.argmin(days.order_date, where=purchase),
-        returns=days.returned.sum(),
-        n_returns=days.n_returned.sum(),
-        sales_12m=days.net.sum(where=last_year),
-        sales_prior_12m=days.net.sum(where=year_before),
-        margin_12m=days.margin.sum(where=last_year),
-        n_orders_12m=days.n_orders.sum(where=last_year),
-        purchases_12m=days.bought.sum(where=last_year),
+def _totals(gaps: ir.Table, as_of: dt.date) -> ir.Table:
+    """One row per customer with at least one purchase: dates, counts, sums and the spread of the gaps."""
+    last_year = gaps.order_date > as_of - dt.timedelta(days=_YEAR)
+    year_before = (gaps.order_date > as_of - dt.timedelta(days=2 * _YEAR)) & ~last_year
+    purchase = gaps.bought.notnull()
+    totals = gaps.group_by("customer_id").aggregate(
+        first_order=gaps.order_date.min(where=purchase),
+        last_order=gaps.order_date.max(where=purchase),
+        n_orders=gaps.n_orders.sum(),
+        n_repeats=gaps.bought.count() - 1,
+        sd_gap_days=gaps.gap.std(how="sample"),
+        sum_log_gaps=gaps.gap.ln().sum(),
+        bought=gaps.bought.sum(),
+        first_bought=gaps.bought.sum(where=gaps.gap.isnull()),
+        returned=gaps.returned.sum(),
+        n_returns=gaps.n_returns.sum(),
+        margin=gaps.margin.sum(),
+        bought_12m=gaps.bought.sum(where=last_year),
+        returned_12m=gaps.returned.sum(where=last_year),
+        bought_prior_12m=gaps.bought.sum(where=year_before),
+        returned_prior_12m=gaps.returned.sum(where=year_before),
+        margin_12m=gaps.margin.sum(where=last_year),
+        n_orders_12m=gaps.n_orders.sum(where=last_year),
     )
     return totals.filter(totals.first_order.notnull())
 
 
-def _categories(orders: ir.Table) -> ir.Table:
+def _categories(lines: ir.Table) -> ir.Table:
     """One row per customer: the category with the largest sales (ties: first by name) and how many there are."""
-    import ibis
-
-    bought = orders.filter((orders.amount >= 0) & orders.category.notnull())
-    spend = bought.group_by("customer_id", "category").aggregate(spend=bought.amount.sum())
-    best = ibis.window(group_by="customer_id", order_by=[ibis.desc("spend"), "category"])
-    ranked = spend.mutate(place=ibis.row_number().over(best), n_categories=spend.count().over(group_by="customer_id"))
-    return ranked.filter(ranked.place == 0).select("customer_id", "n_categories", main_category="category")
+    bought = lines.filter(lines.bought.notnull() & lines.category.notnull())
+    spend = bought.group_by("customer_id", "category").aggregate(spend=bought.bought.sum())
+    most = spend.group_by("customer_id").aggregate(n_categories=spend.count(), spend=spend.spend.max())
+    best = spend.join(most, ["customer_id", "spend"])
+    return best.group_by("customer_id").aggregate(
+        n_categories=best.n_categories.max(), main_category=best.category.min()
+    )
 
 
 def _attributes(orders: ir.Table, names: tuple[str, ...]) -> ir.Table:
-    """One row per customer: each attribute as it stood in the latest row."""
-    latest = {name: orders[name].argmax(orders.order_date) for name in names}
-    return orders.group_by("customer_id").aggregate(**latest)
+    """One row per customer: each attribute as it stood in the latest row, under a name no other column has."""
+    import ibis
+
+    rows = orders.select("customer_id", "order_date", "row_number", **_renamed(orders, names))
+    latest = ibis.window(group_by="customer_id", order_by=[ibis.desc("order_date"), ibis.desc("row_number")])
+    ranked = rows.mutate(place=ibis.row_number().over(latest))
+    return ranked.filter(ranked.place == 0).drop("order_date", "row_number", "place")
+
+
+def _renamed(table: ir.Table, names: tuple[str, ...]) -> dict[str, ir.Value]:
+    return {f"attribute_{i}": table[name] for i, name in enumerate(names)}
+
+
+def _joined(left: ir.Table, right: ir.Table) -> ir.Table:
+    return left.left_join(right, "customer_id").drop("customer_id_right")
+
+
+def _shown(table: ir.Table, as_of: dt.date) -> ir.Table:
+    """The totals as the columns of the customer table."""
+    import ibis
+
+    between = table.last_order.delta(table.first_order, unit="day")
+    returned = {c: table[c].coalesce(0) for c in ("returned", "returned_12m", "returned_prior_12m")}
+    last_year, year_before = table.bought_12m.coalesce(0), table.bought_prior_12m.coalesce(0)
+    money = {
+        "sales": table.bought - returned["returned"],
+        "margin": table.margin,
+        "returns": returned["returned"],
+        "sales_12m": last_year - returned["returned_12m"],
+        "sales_prior_12m": year_before - returned["returned_prior_12m"],
+        "margin_12m": table.margin_12m,
+        "purchases_12m": last_year,
+        "repeat_sales": table.bought - table.first_bought,
+    }
+    return table.mutate(
+        **{name: value.cast("float64") for name, value in money.items()},
+        days_since_last=ibis.literal(as_of).delta(table.last_order, unit="day"),
+        tenure_days=ibis.literal(as_of).delta(table.first_order, unit="day"),
+        mean_order_value=table.bought.cast("float64") / table.n_orders,
+        mean_gap_days=between / table.n_repeats.nullif(0),
+        sum_log_gaps=table.sum_log_gaps.coalesce(0.0),
+        n_orders_12m=table.n_orders_12m.coalesce(0),
+    )
 
 
 def customer_expression(orders: ir.Table, as_of: dt.date, attributes: tuple[str, ...] = ()) -> ir.Table:
     """The customer table as an Ibis expression over accepted order rows, see :func:`customer_table`."""
+    orders = counted(orders, as_of)
+    lines = _lines(orders)
+    table = _joined(_totals(_gaps(_days(lines)), as_of), _categories(lines))
+    if attributes:
+        table = _joined(table, _attributes(orders, attributes))
+    shown = _shown(table, as_of)
+    named = {name: shown[f"attribute_{i}"] for i, name in enumerate(attributes)}
+    return shown.select(*CUSTOMER_COLUMNS, **named).order_by("customer_id")
+
+
+def grouped_counts(orders: ir.Table, as_of: dt.date) -> ir.Table:
+    """What the models are fitted on, as an Ibis expression over accepted order rows: one row per distinct history.
+
+    Columns: ``x`` (repeat purchase days), ``t_x_days`` (days from the first to the last purchase day), ``T_days`` (days
+    from the first purchase day to ``as_of``), ``n_customers`` who share them, and ``sum_log_gaps``, the sum over these
+    customers of the logarithms of the days between their purchase days. Divided by 7 the days are the weeks of
+    :func:`custvalue.lifetime.grouped_rows`. The number of rows is bounded by the days of the history, not by the
+    customers, so an engine can send them where the whole customer table would be too much.
+
+    >>> import ibis
+    >>> orders = {"customer_id": ["1", "1", "2"], "order_id": ["a", "b", "c"], "category": ["x", "x", "y"],
+    ...           "order_date": [dt.date(2024, 1, 1), dt.date(2024, 1, 8), dt.date(2024, 1, 1)],
+    ...           "amount": [1.0, 2.0, 3.0], "margin": [0.1, 0.2, 0.3]}
+    >>> counts = grouped_counts(ibis.memtable(orders), dt.date(2024, 1, 31)).order_by("x").execute()
+    >>> list(counts[["x", "t_x_days", "T_days", "n_customers"]].itertuples(index=False, name=None))
+    [(0, 0, 30, 1), (1, 7, 30, 1)]
+    """
     import ibis
 
-    orders = orders.filter(orders.order_date <= as_of)
-    days = _days(orders)
-    table = _totals(days, as_of).left_join(_gaps(days), "customer_id").drop("customer_id_right")
-    table = table.left_join(_categories(orders), "customer_id").drop("customer_id_right")
-    if attributes:
-        table = table.left_join(_attributes(orders, attributes), "customer_id").drop("customer_id_right")
-    between = table.last_order.delta(table.first_order, unit="day")
-    money = {c: table[c].cast("float64") for c in ("sales", "margin", "returns", "margin_12m")}
-    zero_filled = {
-        c: table[c].coalesce(0).cast("float64") for c in ("returns", "sales_12m", "sales_prior_12m", "purchases_12m")
-    }
-    table = table.mutate(
-        **(money | zero_filled),
-        days_since_last=ibis.literal(as_of).delta(table.last_order, unit="day"),
-        tenure_days=ibis.literal(as_of).delta(table.first_order, unit="day"),
-        mean_order_value=table.bought.cast("float64") / table.n_orders,
-        mean_gap_days=(table.n_repeats > 0).ifelse(between / table.n_repeats.nullif(0), None),
-        n_orders_12m=table.n_orders_12m.coalesce(0),
-        repeat_sales=(table.bought - table.first_bought).cast("float64"),
+    totals = _totals(_gaps(_days(_lines(counted(orders, as_of)))), as_of)
+    histories = totals.select(
+        x=totals.n_repeats,
+        t_x_days=totals.last_order.delta(totals.first_order, unit="day"),
+        T_days=ibis.literal(as_of).delta(totals.first_order, unit="day"),
+        sum_log_gaps=totals.sum_log_gaps.coalesce(0.0),
     )
-    return table.select(*CUSTOMER_COLUMNS, *attributes).order_by("customer_id")
+    return histories.group_by("x", "t_x_days", "T_days").aggregate(
+        n_customers=histories.count(), sum_log_gaps=histories.sum_log_gaps.sum()
+    )
 
 
 def customer_table(orders: Orders, as_of: dt.date | None = None, attributes: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -138,6 +219,8 @@ def customer_table(orders: Orders, as_of: dt.date | None = None, attributes: tup
         Purchases before returns, per order.
     mean_gap_days, sd_gap_days
         Mean and sample standard deviation of the days between purchase days (from 1 and 2 repeats on).
+    sum_log_gaps
+        Sum of the natural logarithms of the days between consecutive purchase days; 0 where there are none.
     main_category, n_categories
         The category with the largest purchases, and how many the customer bought from.
     returns, n_returns
@@ -179,14 +262,14 @@ def orders_by_month(orders: Orders) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows = orders.table.filter(orders.table.order_date <= orders.as_of)
-    days = _days(rows)
-    purchase = days.n_bought > 0
+    rows = counted(orders.table, orders.as_of)
+    days = _days(_lines(rows))
+    purchase = days.bought.notnull()
     month = days.order_date.truncate("M")
     table = (
         days.group_by(month=month)
         .aggregate(
-            sales=days.net.sum().cast("float64"),
+            sales=(days.bought.sum().coalesce(0) - days.returned.sum().coalesce(0)).cast("float64"),
             n_customers=days.customer_id.nunique(where=purchase),
             n_orders=days.n_orders.sum(),
         )

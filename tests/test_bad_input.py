@@ -90,7 +90,7 @@ def test_check_ends_with_3_and_advice_in_the_language_asked_for(name, language, 
         ("o.csv.gz", PACKED[:40] + b"xxxx" + PACKED[44:], "unreadable_file"),
         ("o.xlsx", b"PK\x03\x04rubbish", "unreadable_file"),
         ("o.parquet", b"PAR1rubbish", "unreadable_file"),
-        ("o.xls", b"\xd0\xcf\x11\xe0", "unknown_format"),
+        ("o.xls", b"\xd0\xcf\x11\xe0", "unreadable_file"),
         ("orders", HEAD + ROWS, "unknown_format"),
     ],
 )
