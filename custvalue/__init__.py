@@ -8,11 +8,19 @@ from importlib import import_module as _import_module
 
 _NAMES = {
     "config": ("Settings", "adjusted", "load_settings"),
-    "customers": ("customer_table", "orders_by_month"),
+    "customers": ("customer_table",),
     "errors": ("AnalysisError", "CustvalueError", "DataError", "UsageError"),
-    "hindsight": ("purchase_days", "stage_calls"),
+    "hindsight": ("stage_calls",),
     "labels": ("heading", "headings", "label"),
-    "pipeline": ("backtest_orders", "forecast_orders", "read", "read_attributes", "read_labels"),
+    "pipeline": (
+        "backtest_orders",
+        "forecast_orders",
+        "read",
+        "read_attributes",
+        "read_campaigns",
+        "read_events",
+        "read_labels",
+    ),
     "plots": (
         "plot_alive",
         "plot_by_frequency",
@@ -52,10 +60,12 @@ _NAMES = {
         "totals",
     ),
     "strategy": ("strategy_for", "strategy_table"),
+    "sufficiency": ("fitness_sentence", "is_fit"),
+    "timelines": ("add_on_share", "cohort_table", "orders_by_month", "purchase_days"),
     "transactions": ("with_total",),
     "tables": ("advise", "glossary", "notes", "quadrant_words", "save", "say", "show", "trust"),
 }
-_MODULES = ("churn", "lifetime", "matrix", "pyramid", "segmentation")
+_MODULES = ("churn", "lifetime", "matrix", "pyramid", "segmentation", "sufficiency")
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = sorted([*_HOME, *_MODULES])

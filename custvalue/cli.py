@@ -141,19 +141,21 @@ def _as_json(orders: Orders) -> str:
         **orders.facts,
         "mapping": dict(orders.mapping.itertuples(index=False)),
         "reasons": _reasons(orders.quality),
+        "notes": list(orders.notes),
     }
     return json.dumps(content, ensure_ascii=False, indent=2, default=str)
 
 
 def _as_text(orders: Orders, language: str, currency: str) -> str:
     """The mapping and the quality table as aligned text; wide characters count for two."""
-    from custvalue.tables import show
+    from custvalue.tables import notes, show
 
     facts = text("pages.check_facts", language, **orders.facts)
     mapping = repr(show(orders.mapping, language))
     quality = repr(show(orders.quality, language, currency=currency))
     titles = (text(f"pages.check_{part}", language) for part in ("mapping", "rows"))
-    return "\n\n".join((facts, f"{next(titles)}\n{mapping}", f"{next(titles)}\n{quality}"))
+    parts = [facts, f"{next(titles)}\n{mapping}", f"{next(titles)}\n{quality}"]
+    return "\n\n".join([*parts, *([repr(notes("quality", orders.notes, language))] if orders.notes else [])])
 
 
 @main.command(help=_both("help_check"))
@@ -194,7 +196,7 @@ def _backtest_text(found: Backtest, language: str) -> str:
         say("findings.backtest", language, **facts),
         show(found.scores[_BACKTEST_COLUMNS], language),
         say(f"findings.why_{found.why}", language, **reason),
-        say(f"findings.trust_{verdict['code']}", language, **verdict),
+        say(f"findings.verdict_{verdict['code']}", language, **verdict),
     ]
     return "\n\n".join(map(repr, told))
 

@@ -5,17 +5,39 @@ Names are fixed inside the package; foreign names are renamed once, when a table
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
-__all__ = ["CUSTOMER_COLUMNS", "ORDER_COLUMNS", "SCORECARD_COLUMNS", "Column"]
+__all__ = [
+    "CAMPAIGN_COLUMNS",
+    "CUSTOMER_COLUMNS",
+    "EVENT_COLUMNS",
+    "ORDER_COLUMNS",
+    "SCORECARD_COLUMNS",
+    "Column",
+    "is_day",
+]
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of an input table: its canonical name and its kind (``id``, ``date``, ``number`` or ``text``)."""
+    """One column of an input table: its canonical name and its kind (``id``, ``date``, ``number``, ``text``
+    or ``flag``)."""
 
     name: str
     kind: str
+
+
+def is_day(text: str) -> bool:
+    """Whether a text is a day written YYYY-MM-DD.
+
+    >>> is_day("2024-02-30")
+    False
+    """
+    try:
+        return len(text) == 10 and bool(dt.date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 #: Columns of the order file that have a meaning; any other column is kept as an attribute of the row.
@@ -32,6 +54,30 @@ ORDER_COLUMNS = (
     Column("product", "text"),
     Column("channel", "text"),
     Column("region", "text"),
+    Column("status", "text"),
+)
+
+#: Columns of the table of events (views, searches, messages); ``customer_id``, ``event_date`` and ``event`` are needed.
+EVENT_COLUMNS = (
+    Column("customer_id", "id"),
+    Column("event_date", "date"),
+    Column("event", "text"),
+    Column("category", "text"),
+    Column("price_band", "text"),
+    Column("channel", "text"),
+)
+
+#: Columns of the table of campaigns, one row per customer and mailing; the first three are needed.
+CAMPAIGN_COLUMNS = (
+    Column("customer_id", "id"),
+    Column("campaign", "text"),
+    Column("sent_date", "date"),
+    Column("list", "text"),
+    Column("channel", "text"),
+    Column("cost", "number"),
+    Column("hold_out", "flag"),
+    Column("responded", "flag"),
+    Column("revenue", "number"),
 )
 
 #: Columns of the customer table, in order; see :func:`custvalue.customers.customer_table`.

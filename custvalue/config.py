@@ -55,17 +55,28 @@ class Inputs:
     labels: str = ""
 
 
+def _check_timezone(name: str) -> None:
+    from zoneinfo import ZoneInfo, available_timezones
+
+    try:
+        ZoneInfo(name or "UTC")
+    except (ValueError, OSError, LookupError):
+        raise UsageError("bad_timezone", got=name, nearest=nearest(name, available_timezones())) from None
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything a run can be told; see ``custvalue.toml`` of the sample for each key in words.
 
     ``columns`` is {canonical name: name in the file}. ``attributes`` are further columns of the order file kept per
-    customer. ``margin_rate`` is margin as a share of sales, used where the file holds neither margin nor cost.
+    customer. ``timezone`` (such as ``Asia/Shanghai``) is where the days are those of. ``margin_rate`` is margin as a
+    share of sales, used where the file holds neither margin nor cost.
     """
 
     language: str = "en"
     currency: str = ""
     as_of: str = ""
+    timezone: str = ""
     margin_rate: float | None = None
     attributes: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -82,6 +93,7 @@ class Settings:
         if self.language not in LANGUAGES:
             raise UsageError("bad_choice", key="language", got=self.language, allowed=", ".join(LANGUAGES))
         parse_day(self.as_of)
+        _check_timezone(self.timezone)
         if self.margin_rate is not None and not -1 <= self.margin_rate <= 1:
             raise UsageError("bad_margin_rate", got=self.margin_rate)
         known = [column.name for column in ORDER_COLUMNS]

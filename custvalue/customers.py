@@ -9,7 +9,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from custvalue.columns import CUSTOMER_COLUMNS
-from custvalue.errors import UsageError
+from custvalue.returns import counted
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -17,116 +17,198 @@ if TYPE_CHECKING:
 
     from custvalue.transactions import Orders
 
-__all__ = ["add_on_share", "cohort_table", "customer_expression", "customer_table", "orders_by_month", "purchase_days"]
+__all__ = ["customer_expression", "customer_table", "day_rows", "grouped_counts"]
 
 _YEAR = 365
-#: Histories of fewer days are shown in monthly, longer ones in quarterly cohorts.
-_SHORT_HISTORY = 548
-_COHORT_UNITS = {"quarter": "Q", "month": "M"}
-#: What a cohort table can show, and the column it comes from.
-_COHORT_MEASURES = {"buyers": "n_buyers", "sales": "sales", "margin": "margin"}
 
 
-def _days(orders: ir.Table) -> ir.Table:
-    """One row per customer and day with what was bought and what came back."""
+def _lines(orders: ir.Table) -> ir.Table:
+    """The order rows with what was bought and what came back side by side; where orders have no number, none."""
     import ibis
 
-    bought = orders.amount >= 0
-    order = orders.order_id.coalesce("") if orders.order_id.type().is_string() else ibis.literal("")
+    nothing = ibis.null(orders.amount.type())
+    numbered = orders.order_id.type().is_string()
+    return orders.select(
+        "customer_id",
+        "order_date",
+        "margin",
+        "category",
+        order_id=orders.order_id if numbered else ibis.literal(""),
+        bought=(orders.amount >= 0).ifelse(orders.amount, nothing),
+        returned=(orders.amount < 0).ifelse(-orders.amount, nothing),
+    )
+
+
+def _days(lines: ir.Table) -> ir.Table:
+    """One row per customer and day; ``bought`` is empty on days with returns only.
+
+    Orders are summed first: two group-bys cost a third of a distinct count.
+    """
+    orders = lines.group_by("customer_id", "order_date", "order_id").aggregate(
+        bought=lines.bought.sum(),
+        returned=lines.returned.sum(),
+        margin=lines.margin.sum(),
+        n_returns=lines.returned.count(),
+    )
     return orders.group_by("customer_id", "order_date").aggregate(
-        net=orders.amount.sum(),
+        bought=orders.bought.sum(),
+        returned=orders.returned.sum(),
         margin=orders.margin.sum(),
-        bought=orders.amount.sum(where=bought),
-        n_bought=bought.sum(),
-        n_orders=order.nunique(where=bought),
-        returned=-orders.amount.sum(where=~bought),
-        n_returned=(~bought).sum(),
+        n_returns=orders.n_returns.sum(),
+        n_orders=orders.bought.count(),
     )
 
 
 def _gaps(days: ir.Table) -> ir.Table:
-    """One row per customer: spread of the days between purchase days, and the sum of their logarithms."""
+    """The days with ``gap``, the days since the purchase day before; empty on the first one and on days of returns."""
     import ibis
 
-    bought = days.filter(days.n_bought > 0)
-    before = bought.order_date.lag().over(ibis.window(group_by="customer_id", order_by="order_date"))
-    gaps = bought.mutate(gap=bought.order_date.delta(before, unit="day").cast("float64"))
-    return gaps.group_by("customer_id").aggregate(
-        sd_gap_days=gaps.gap.std(how="sample"), sum_log_gaps=gaps.gap.ln().sum()
-    )
+    purchase = days.bought.notnull()
+    purchase_day = purchase.ifelse(days.order_date, ibis.null("date"))
+    earlier = ibis.window(group_by="customer_id", order_by="order_date", preceding=(None, 1))
+    gaps = days.mutate(before=purchase_day.max().over(earlier))
+    gap = gaps.order_date.delta(gaps.before, unit="day").cast("float64")
+    return gaps.mutate(gap=gaps.bought.notnull().ifelse(gap, ibis.null("float64")))
 
 
-def _totals(days: ir.Table, as_of: dt.date) -> ir.Table:
-    """One row per customer with at least one purchase: dates, counts and sums."""
-    last_year = days.order_date > as_of - dt.timedelta(days=_YEAR)
-    year_before = (days.order_date > as_of - dt.timedelta(days=2 * _YEAR)) & ~last_year
-    purchase = days.n_bought > 0
-    totals = days.group_by("customer_id").aggregate(
-        first_order=days.order_date.min(where=purchase),
-        last_order=days.order_date.max(where=purchase),
-        n_orders=days.n_orders.sum(),
-        n_repeats=purchase.sum() - 1,
-        sales=days.net.sum(),
-        margin=days.margin.sum(),
-        bought=days.bought.sum(),
-        first_bought=days.bought.argmin(days.order_date, where=purchase),
-        returns=days.returned.sum(),
-        n_returns=days.n_returned.sum(),
-        sales_12m=days.net.sum(where=last_year),
-        sales_prior_12m=days.net.sum(where=year_before),
-        margin_12m=days.margin.sum(where=last_year),
-        n_orders_12m=days.n_orders.sum(where=last_year),
-        n_orders_prior_12m=days.n_orders.sum(where=year_before),
-        squares_24m=(days.net.cast("float64") ** 2).sum(where=last_year | year_before),
-        purchases_12m=days.bought.sum(where=last_year),
+def _totals(gaps: ir.Table, as_of: dt.date) -> ir.Table:
+    """One row per customer with at least one purchase: dates, counts, sums and the spread of the gaps."""
+    last_year = gaps.order_date > as_of - dt.timedelta(days=_YEAR)
+    year_before = (gaps.order_date > as_of - dt.timedelta(days=2 * _YEAR)) & ~last_year
+    purchase = gaps.bought.notnull()
+    net = (gaps.bought.coalesce(0) - gaps.returned.coalesce(0)).cast("float64")
+    totals = gaps.group_by("customer_id").aggregate(
+        first_order=gaps.order_date.min(where=purchase),
+        last_order=gaps.order_date.max(where=purchase),
+        n_orders=gaps.n_orders.sum(),
+        n_repeats=gaps.bought.count() - 1,
+        sd_gap_days=gaps.gap.std(how="sample"),
+        sum_log_gaps=gaps.gap.ln().sum(),
+        bought=gaps.bought.sum(),
+        first_bought=gaps.bought.sum(where=gaps.gap.isnull()),
+        returned=gaps.returned.sum(),
+        n_returns=gaps.n_returns.sum(),
+        margin=gaps.margin.sum(),
+        bought_12m=gaps.bought.sum(where=last_year),
+        returned_12m=gaps.returned.sum(where=last_year),
+        bought_prior_12m=gaps.bought.sum(where=year_before),
+        returned_prior_12m=gaps.returned.sum(where=year_before),
+        margin_12m=gaps.margin.sum(where=last_year),
+        n_orders_12m=gaps.n_orders.sum(where=last_year),
+        n_orders_prior_12m=gaps.n_orders.sum(where=year_before),
+        squares_24m=(net * net).sum(where=last_year | year_before),
     )
     return totals.filter(totals.first_order.notnull())
 
 
-def _categories(orders: ir.Table) -> ir.Table:
+def _categories(lines: ir.Table) -> ir.Table:
     """One row per customer: the category with the largest sales (ties: first by name) and how many there are."""
-    import ibis
-
-    bought = orders.filter((orders.amount >= 0) & orders.category.notnull())
-    spend = bought.group_by("customer_id", "category").aggregate(spend=bought.amount.sum())
-    best = ibis.window(group_by="customer_id", order_by=[ibis.desc("spend"), "category"])
-    ranked = spend.mutate(place=ibis.row_number().over(best), n_categories=spend.count().over(group_by="customer_id"))
-    return ranked.filter(ranked.place == 0).select("customer_id", "n_categories", main_category="category")
+    bought = lines.filter(lines.bought.notnull() & lines.category.notnull())
+    spend = bought.group_by("customer_id", "category").aggregate(spend=bought.bought.sum())
+    most = spend.group_by("customer_id").aggregate(n_categories=spend.count(), spend=spend.spend.max())
+    best = spend.join(most, ["customer_id", "spend"])
+    return best.group_by("customer_id").aggregate(
+        n_categories=best.n_categories.max(), main_category=best.category.min()
+    )
 
 
 def _attributes(orders: ir.Table, names: tuple[str, ...]) -> ir.Table:
-    """One row per customer: each attribute as it stood in the latest row."""
-    latest = {name: orders[name].argmax(orders.order_date) for name in names}
-    return orders.group_by("customer_id").aggregate(**latest)
+    """One row per customer: each attribute as it stood in the latest row, under a name no other column has."""
+    import ibis
+
+    rows = orders.select("customer_id", "order_date", "row_number", **_renamed(orders, names))
+    latest = ibis.window(group_by="customer_id", order_by=[ibis.desc("order_date"), ibis.desc("row_number")])
+    ranked = rows.mutate(place=ibis.row_number().over(latest))
+    return ranked.filter(ranked.place == 0).drop("order_date", "row_number", "place")
+
+
+def _renamed(table: ir.Table, names: tuple[str, ...]) -> dict[str, ir.Value]:
+    return {f"attribute_{i}": table[name] for i, name in enumerate(names)}
+
+
+def _joined(left: ir.Table, right: ir.Table) -> ir.Table:
+    return left.left_join(right, "customer_id").drop("customer_id_right")
+
+
+def _shown(table: ir.Table, as_of: dt.date) -> ir.Table:
+    """The totals as the columns of the customer table."""
+    import ibis
+
+    between = table.last_order.delta(table.first_order, unit="day")
+    returned = {c: table[c].coalesce(0) for c in ("returned", "returned_12m", "returned_prior_12m")}
+    last_year, year_before = table.bought_12m.coalesce(0), table.bought_prior_12m.coalesce(0)
+    money = {
+        "sales": table.bought - returned["returned"],
+        "margin": table.margin,
+        "returns": returned["returned"],
+        "sales_12m": last_year - returned["returned_12m"],
+        "sales_prior_12m": year_before - returned["returned_prior_12m"],
+        "margin_12m": table.margin_12m,
+        "purchases_12m": last_year,
+        "repeat_sales": table.bought - table.first_bought,
+    }
+    return table.mutate(
+        **{name: value.cast("float64") for name, value in money.items()},
+        days_since_last=ibis.literal(as_of).delta(table.last_order, unit="day"),
+        tenure_days=ibis.literal(as_of).delta(table.first_order, unit="day"),
+        mean_order_value=table.bought.cast("float64") / table.n_orders,
+        mean_gap_days=between / table.n_repeats.nullif(0),
+        sum_log_gaps=table.sum_log_gaps.coalesce(0.0),
+        n_orders_12m=table.n_orders_12m.coalesce(0),
+        n_orders_prior_12m=table.n_orders_prior_12m.coalesce(0),
+        squares_24m=table.squares_24m.coalesce(0.0),
+    )
+
+
+def day_rows(orders: ir.Table) -> ir.Table:
+    """One row per customer and day (Ibis): customer_id, order_date, bought, returned, margin, n_returns, n_orders.
+
+    ``bought`` is empty on days with returns only, ``returned`` is positive and empty on days without a return.
+    """
+    return _days(_lines(orders))
 
 
 def customer_expression(orders: ir.Table, as_of: dt.date, attributes: tuple[str, ...] = ()) -> ir.Table:
     """The customer table as an Ibis expression over accepted order rows, see :func:`customer_table`."""
+    orders = counted(orders, as_of)
+    lines = _lines(orders)
+    table = _joined(_totals(_gaps(_days(lines)), as_of), _categories(lines))
+    if attributes:
+        table = _joined(table, _attributes(orders, attributes))
+    shown = _shown(table, as_of)
+    named = {name: shown[f"attribute_{i}"] for i, name in enumerate(attributes)}
+    return shown.select(*CUSTOMER_COLUMNS, **named).order_by("customer_id")
+
+
+def grouped_counts(orders: ir.Table, as_of: dt.date) -> ir.Table:
+    """What the models are fitted on, as an Ibis expression over accepted order rows: one row per distinct history.
+
+    Columns: ``x`` (repeat purchase days), ``t_x_days`` (days from the first to the last purchase day), ``T_days`` (days
+    from the first purchase day to ``as_of``), ``n_customers`` who share them, and ``sum_log_gaps``, the sum over these
+    customers of the logarithms of the days between their purchase days. Divided by 7 the days are the weeks of
+    :func:`custvalue.lifetime.grouped_rows`. The number of rows is bounded by the days of the history, not by the
+    customers, so an engine can send them where the whole customer table would be too much.
+
+    >>> import ibis
+    >>> orders = {"customer_id": ["1", "1", "2"], "order_id": ["a", "b", "c"], "category": ["x", "x", "y"],
+    ...           "order_date": [dt.date(2024, 1, 1), dt.date(2024, 1, 8), dt.date(2024, 1, 1)],
+    ...           "amount": [1.0, 2.0, 3.0], "margin": [0.1, 0.2, 0.3]}
+    >>> counts = grouped_counts(ibis.memtable(orders), dt.date(2024, 1, 31)).order_by("x").execute()
+    >>> list(counts[["x", "t_x_days", "T_days", "n_customers"]].itertuples(index=False, name=None))
+    [(0, 0, 30, 1), (1, 7, 30, 1)]
+    """
     import ibis
 
-    orders = orders.filter(orders.order_date <= as_of)
-    days = _days(orders)
-    table = _totals(days, as_of).left_join(_gaps(days), "customer_id").drop("customer_id_right")
-    table = table.left_join(_categories(orders), "customer_id").drop("customer_id_right")
-    if attributes:
-        table = table.left_join(_attributes(orders, attributes), "customer_id").drop("customer_id_right")
-    between = table.last_order.delta(table.first_order, unit="day")
-    money = {c: table[c].cast("float64") for c in ("sales", "margin", "returns", "margin_12m")}
-    zero_filled = {
-        c: table[c].coalesce(0).cast("float64")
-        for c in ("returns", "sales_12m", "sales_prior_12m", "purchases_12m", "squares_24m", "sum_log_gaps")
-    }
-    table = table.mutate(
-        **(money | zero_filled),
-        days_since_last=ibis.literal(as_of).delta(table.last_order, unit="day"),
-        tenure_days=ibis.literal(as_of).delta(table.first_order, unit="day"),
-        mean_order_value=table.bought.cast("float64") / table.n_orders,
-        mean_gap_days=(table.n_repeats > 0).ifelse(between / table.n_repeats.nullif(0), None),
-        n_orders_12m=table.n_orders_12m.coalesce(0),
-        n_orders_prior_12m=table.n_orders_prior_12m.coalesce(0),
-        repeat_sales=(table.bought - table.first_bought).cast("float64"),
+    totals = _totals(_gaps(_days(_lines(counted(orders, as_of)))), as_of)
+    histories = totals.select(
+        x=totals.n_repeats,
+        t_x_days=totals.last_order.delta(totals.first_order, unit="day"),
+        T_days=ibis.literal(as_of).delta(totals.first_order, unit="day"),
+        sum_log_gaps=totals.sum_log_gaps.coalesce(0.0),
     )
-    return table.select(*CUSTOMER_COLUMNS, *attributes).order_by("customer_id")
+    return histories.group_by("x", "t_x_days", "T_days").aggregate(
+        n_customers=histories.count(), sum_log_gaps=histories.sum_log_gaps.sum()
+    )
 
 
 def customer_table(orders: Orders, as_of: dt.date | None = None, attributes: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -151,7 +233,7 @@ def customer_table(orders: Orders, as_of: dt.date | None = None, attributes: tup
     mean_gap_days, sd_gap_days
         Mean and sample standard deviation of the days between purchase days (from 1 and 2 repeats on).
     sum_log_gaps
-        Sum of the natural logarithms of the days between purchase days, 0 without a repeat: how regular they are.
+        Sum of the natural logarithms of the days between consecutive purchase days; 0 where there are none.
     main_category, n_categories
         The category with the largest purchases, and how many the customer bought from.
     returns, n_returns
@@ -174,146 +256,14 @@ def customer_table(orders: Orders, as_of: dt.date | None = None, attributes: tup
     for column in ("first_order", "last_order"):
         table[column] = pd.to_datetime(table[column]).astype("datetime64[s]")
     counts = ["n_orders", "n_repeats", "days_since_last", "tenure_days", "n_returns", "n_orders_12m"]
-    counts += ["n_orders_prior_12m"]
     floats = [
         "sales",
         "margin",
         "mean_order_value",
         "mean_gap_days",
         "sd_gap_days",
-        "sum_log_gaps",
         "margin_12m",
         "repeat_sales",
     ]
     types = {**dict.fromkeys(counts, "int64"), **dict.fromkeys(floats, "float64"), "n_categories": "Int64"}
     return table.astype(types | {"customer_id": "str", "main_category": "str"})
-
-
-def purchase_days(orders: Orders) -> pd.DataFrame:
-    """One row per customer and day with a purchase, up to the end of ``as_of``: customer_id (text), order_date.
-
-    >>> import pandas as pd
-    >>> from custvalue.pipeline import read
-    >>> days = ["2024-01-05", "2024-01-05", "2024-03-31"]
-    >>> purchase_days(read(pd.DataFrame({"customer_id": "a", "order_date": days, "amount": [10, 20, -5]})))
-      customer_id order_date
-    0           a 2024-01-05
-    """
-    import pandas as pd
-
-    bought = orders.table.filter((orders.table.amount >= 0) & (orders.table.order_date <= orders.as_of))
-    table = bought.select("customer_id", "order_date").distinct().order_by("customer_id", "order_date").execute()
-    dates = pd.to_datetime(table["order_date"]).astype("datetime64[s]")
-    return table.assign(customer_id=table["customer_id"].astype("str"), order_date=dates)
-
-
-def orders_by_month(orders: Orders) -> pd.DataFrame:
-    """One row per calendar month up to ``as_of``: month (its first day), sales, n_customers, n_orders.
-
-    Sales are net of returns, customers and orders those with a purchase; months without an order are not left out,
-    nor are those between the last order and ``as_of``.
-    """
-    import pandas as pd
-
-    rows = orders.table.filter(orders.table.order_date <= orders.as_of)
-    days = _days(rows)
-    purchase = days.n_bought > 0
-    month = days.order_date.truncate("M")
-    table = (
-        days.group_by(month=month)
-        .aggregate(
-            sales=days.net.sum().cast("float64"),
-            n_customers=days.customer_id.nunique(where=purchase),
-            n_orders=days.n_orders.sum(),
-        )
-        .execute()
-    )
-    table["month"] = pd.to_datetime(table["month"]).astype("datetime64[s]")
-    table = table.set_index("month").sort_index()
-    full = pd.date_range(table.index.min(), pd.Timestamp(orders.as_of), freq="MS", unit="s")
-    table = table.reindex(full, fill_value=0).rename_axis("month").reset_index()
-    return table.astype({"sales": "float64", "n_customers": "int64", "n_orders": "int64"})
-
-
-def _cohort_rows(orders: Orders, unit: str) -> pd.DataFrame:
-    """One row per cohort and period with a purchase or return: cohort, period, n_buyers, sales, margin."""
-    import pandas as pd
-
-    days = _days(orders.table.filter(orders.table.order_date <= orders.as_of))
-    firsts = days.group_by("customer_id").aggregate(first_order=days.order_date.min(where=days.n_bought > 0))
-    joined = days.inner_join(firsts, "customer_id")
-    joined = joined.filter(joined.order_date >= joined.first_order)
-    grouped = joined.group_by(cohort=joined.first_order.truncate(unit), period=joined.order_date.truncate(unit))
-    rows = grouped.aggregate(
-        n_buyers=joined.customer_id.nunique(where=joined.n_bought > 0),
-        sales=joined.net.sum().cast("float64"),
-        margin=joined.margin.sum().cast("float64"),
-    ).execute()
-    for column in ("cohort", "period"):
-        rows[column] = pd.to_datetime(rows[column]).dt.to_period(unit)
-    return rows
-
-
-def _cohort_cells(rows: pd.DataFrame, column: str, unended: pd.Period) -> pd.DataFrame:
-    """Cohorts by periods since: 0 where nothing happened, missing from the first period that has not ended on."""
-    rows = rows.assign(since=[(late - first).n for late, first in zip(rows["period"], rows["cohort"], strict=True)])
-    periods = range((unended - rows["cohort"].min()).n)
-    values, happened = (
-        rows.pivot(index="cohort", columns="since", values=name).reindex(columns=periods)
-        for name in (column, "n_buyers")
-    )
-    ended = [[cohort + k < unended for k in periods] for cohort in values.index]
-    return values.where(happened.notna(), 0.0).where(ended).astype("float64")
-
-
-def cohort_table(orders: Orders, measure: str = "buyers", period: str = "") -> pd.DataFrame:
-    """One row per cohort (customers with their first order in the same quarter or month) and what it did since.
-
-    Columns: cohort (text, 2024Q1 or 2024-01); n_customers; then "0", "1", ...: quarters or months since the one of
-    the first order. A cell is, for ``measure`` ``"buyers"``, the share of the cohort that bought in that period; for
-    ``"sales"`` and ``"margin"`` money per customer of the cohort, net of returns. A period nobody bought in is 0; one
-    that had not ended by the as-of date is missing, never 0. ``period`` is ``"quarter"`` or ``"month"``; by default
-    quarters, months where the history is shorter than a year and a half.
-
-    Raises ``UsageError`` for another measure or period.
-
-    >>> import pandas as pd
-    >>> from custvalue.pipeline import read
-    >>> days = ["2024-01-05", "2024-02-10", "2024-02-20", "2024-03-31"]
-    >>> rows = pd.DataFrame({"customer_id": ["a", "a", "b", "b"], "order_date": days, "amount": [10, 20, 30, 40]})
-    >>> cohort_table(read(rows))
-        cohort  n_customers    0    1    2
-    0  2024-01            1  1.0  1.0  0.0
-    1  2024-02            1  1.0  1.0  NaN
-    """
-    import pandas as pd
-
-    for key, got, allowed in (("measure", measure, _COHORT_MEASURES), ("period", period, ("", *_COHORT_UNITS))):
-        if got not in allowed:
-            raise UsageError("bad_choice", key=key, got=got, allowed=", ".join(filter(None, allowed)))
-    as_of, rows = pd.Timestamp(orders.as_of), _cohort_rows(orders, "M")
-    short = (as_of - rows["cohort"].min().start_time).days < _SHORT_HISTORY
-    unit = _COHORT_UNITS.get(period, "M" if short else "Q")
-    rows = rows if unit == "M" else _cohort_rows(orders, unit)
-    sizes = rows[rows["cohort"] == rows["period"]].set_index("cohort")["n_buyers"].sort_index()
-    cells = _cohort_cells(rows, _COHORT_MEASURES[measure], (as_of + pd.Timedelta(1, "D")).to_period(unit))
-    table = cells.div(sizes, axis=0).rename(columns=str)
-    table.insert(0, "n_customers", sizes.astype("int64"))
-    return table.rename_axis(columns=None).reset_index().assign(cohort=lambda t: t["cohort"].astype(str))
-
-
-def add_on_share(orders: Orders) -> float:
-    """Share of the repeat purchases (money) made in categories the customer did not buy on his first day (C4).
-
-    Purchases up to the as-of date, before returns, in a known category. NaN where there is no category or no repeat
-    purchase.
-    """
-    table = orders.table
-    rows = table.filter((table.order_date <= orders.as_of) & (table.amount >= 0) & table.category.notnull())
-    firsts = rows.group_by("customer_id").aggregate(first_order=rows.order_date.min())
-    rows = rows.inner_join(firsts, "customer_id")
-    on_first = rows.filter(rows.order_date == rows.first_order).select("customer_id", "category").distinct()
-    known = rows.filter(rows.order_date > rows.first_order).semi_join(on_first, ["customer_id", "category"])
-    later = rows.filter(rows.order_date > rows.first_order).amount.sum().cast("float64").execute()
-    same = known.amount.sum().cast("float64").execute()
-    return 1 - (float(same) if same == same and same is not None else 0.0) / float(later) if later else float("nan")

@@ -1,9 +1,8 @@
-"""What the orders say after the event: purchase days of customers, and the stages of an earlier day put to the test."""
+"""The stages of an earlier day put to the test by what the customers did after it."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,49 +10,24 @@ import pandas as pd
 from custvalue import churn, lifetime
 from custvalue.customers import customer_table
 from custvalue.errors import DataError
+from custvalue.returns import counted
 
 if TYPE_CHECKING:
     from custvalue.config import Settings
     from custvalue.transactions import Orders
 
-__all__ = ["GAP_SAMPLE", "purchase_days", "stage_calls"]
-
-#: The most customers whose purchase days are taken out of the engine at once, drawn with a fixed seed.
-GAP_SAMPLE = 50_000
+__all__ = ["stage_calls"]
 
 
 def _purchases(orders: Orders):
-    table = orders.table
-    return table.filter((table.amount >= 0) & (table.order_date <= orders.as_of))
-
-
-def purchase_days(orders: Orders, customer_ids: Iterable[str]) -> pd.DataFrame:
-    """One row per customer and day with a purchase up to the as-of date: ``customer_id``, ``order_date``, ``n_orders``.
-
-    Of more than :data:`GAP_SAMPLE` (50,000) customers that many are drawn at random, the same ones each time. Takes
-    ``customer_id`` of a customer table, or a list of one.
-
-    >>> from custvalue.pipeline import read
-    >>> rows = pd.DataFrame({"customer_id": ["1", "1"], "order_date": ["2024-01-05", "2024-02-29"], "amount": [10, 20]})
-    >>> purchase_days(read(rows), ["1"])["order_date"].dt.day.tolist()
-    [5, 29]
-    """
-    import ibis
-
-    ids = pd.Series(list(customer_ids), dtype="str").drop_duplicates()
-    ids = ids.sample(GAP_SAMPLE, random_state=0) if len(ids) > GAP_SAMPLE else ids
-    wanted = ibis.memtable(pd.DataFrame({"customer_id": ids}), schema={"customer_id": "string"})
-    rows = _purchases(orders).semi_join(wanted, "customer_id")
-    number = rows.order_id.coalesce("") if rows.order_id.type().is_string() else ibis.literal("")
-    days = rows.group_by("customer_id", "order_date").aggregate(n_orders=number.nunique())
-    table = days.order_by("customer_id", "order_date").execute()
-    table["order_date"] = pd.to_datetime(table["order_date"]).astype("datetime64[s]")
-    return table.astype({"customer_id": "str", "n_orders": "int64"})
+    table = counted(orders.table, orders.as_of)
+    return table.filter(table.amount >= 0)
 
 
 def _after(orders: Orders, cutoff: dt.date) -> pd.DataFrame:
     """One row per customer with an order or return after the day: days_to_next, sales_after."""
-    rows = orders.table.filter((orders.table.order_date > cutoff) & (orders.table.order_date <= orders.as_of))
+    rows = counted(orders.table, orders.as_of)
+    rows = rows.filter(rows.order_date > cutoff)
     table = rows.group_by("customer_id").aggregate(
         first=rows.order_date.min(where=rows.amount >= 0), sales_after=rows.amount.sum().cast("float64")
     )

@@ -10,18 +10,29 @@ from typing import TYPE_CHECKING, Any
 
 from custvalue import lifetime
 from custvalue.config import Settings, load_settings, parse_day
-from custvalue.customers import purchase_days
+from custvalue.contacts import clean_campaigns, clean_events
 from custvalue.errors import DataError
-from custvalue.sources import find_file, match_columns, read_frame, read_source
+from custvalue.files import still_readable
+from custvalue.sources import ReadRules, find_file, match_columns, read_frame, read_source
+from custvalue.timelines import purchase_days
 from custvalue.transactions import clean, last_complete_month
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from custvalue.contacts import Contacts
     from custvalue.lifetime import Backtest
     from custvalue.transactions import Orders
 
-__all__ = ["backtest_orders", "forecast_orders", "read", "read_attributes", "read_labels"]
+__all__ = [
+    "backtest_orders",
+    "forecast_orders",
+    "read",
+    "read_attributes",
+    "read_campaigns",
+    "read_events",
+    "read_labels",
+]
 
 
 def read(data: Any, settings: Settings | None = None, *, whole_file: bool = False) -> Orders:
@@ -41,16 +52,18 @@ def read(data: Any, settings: Settings | None = None, *, whole_file: bool = Fals
         The settings or the data can not be used; the message says what to change.
     """
     settings = settings or load_settings(data=data)
-    source = read_source(data, settings.read, settings.columns)
+    source = read_source(data, settings.read, settings.columns, settings.timezone)
     as_of = parse_day(settings.as_of) or (None if whole_file else last_complete_month)
-    return clean(
-        source,
-        settings.clean,
-        settings.read,
-        as_of=as_of,
-        margin_rate=settings.margin_rate,
-        attributes=settings.attributes,
-    )
+    with still_readable(source.name):
+        return clean(
+            source,
+            settings.clean,
+            settings.read,
+            as_of=as_of,
+            margin_rate=settings.margin_rate,
+            attributes=settings.attributes,
+            timezone=settings.timezone,
+        )
 
 
 def _beside(data: Any, named: str, stem: str) -> Path | None:
@@ -87,6 +100,34 @@ def read_attributes(data: Any, settings: Settings | None = None) -> pd.DataFrame
         if numbers.notna().sum() == table[column].notna().sum():
             table[column] = numbers
     return table
+
+
+def _known(orders: Orders | None) -> list[str]:
+    return [] if orders is None else orders.table.select("customer_id").distinct().execute()["customer_id"].tolist()
+
+
+def read_events(data: Any, settings: Settings | None = None, orders: Orders | None = None) -> Contacts | None:
+    """Views, searches and messages from ``events.*`` beside the orders; None where there is no such file.
+
+    With ``orders``, rows of customers without an order are counted apart. See :class:`custvalue.contacts.Contacts`.
+    """
+    settings = settings or load_settings(data=data)
+    path = _beside(data, settings.inputs.events, "events")
+    if path is None:
+        return None
+    return clean_events(path, ReadRules(), timezone=settings.timezone, known=_known(orders))
+
+
+def read_campaigns(data: Any, settings: Settings | None = None, orders: Orders | None = None) -> Contacts | None:
+    """Who was written to and who responded, from ``campaigns.*`` beside the orders; None where there is no such file.
+
+    With ``orders``, rows of customers without an order are counted apart. See :class:`custvalue.contacts.Contacts`.
+    """
+    settings = settings or load_settings(data=data)
+    path = _beside(data, settings.inputs.campaigns, "campaigns")
+    if path is None:
+        return None
+    return clean_campaigns(path, ReadRules(), timezone=settings.timezone, known=_known(orders))
 
 
 def read_labels(data: Any, settings: Settings | None = None, language: str = "en") -> Mapping[str, Mapping[str, str]]:

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["check_attributes", "refuse_no_purchases"]
 
-_INNER = ("reason", "line", "nth", "net", "bought", "first_bought", "returned", "n_bought")
+_INNER = ("broken", "reason", "line", "nth", "net", "bought", "first_bought", "returned", "n_bought")
 _KEPT = ("category", "product", "channel", "region")
 
 #: The error where most rows were set aside for a reason, and the column to show a value of.
 _NO_PURCHASES = {
     "no_customer": ("no_purchases_no_customer", "customer_id"),
+    "broken_id": ("no_purchases_broken_id", "customer_id"),
+    "not_completed": ("no_purchases_not_completed", "status"),
     "bad_date": ("no_purchases_bad_date", "order_date"),
     "impossible_date": ("no_purchases_impossible_date", "order_date"),
     "bad_amount": ("no_purchases_bad_amount", "amount"),

@@ -180,7 +180,7 @@ def moves(before: pd.DataFrame, now: pd.DataFrame, kinds: tuple[str, ...] = _KIN
 def totals(months: pd.DataFrame, before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     """The month in numbers: one row per measure with month_before, this_month and change (relative).
 
-    ``months`` is :func:`custvalue.customers.orders_by_month`, ``before`` and ``now`` the two scorecards.
+    ``months`` is :func:`custvalue.timelines.orders_by_month`, ``before`` and ``now`` the two scorecards.
     """
     import numpy as np
     import pandas as pd

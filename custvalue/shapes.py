@@ -43,32 +43,48 @@ def _array(series: pd.Series) -> pa.Array:
     return _texts(series) if isinstance(array.type, pa.BaseExtensionType) else array
 
 
+def _streamed(data: Any) -> pa.Table:
+    """A table of another library by its Arrow stream; a lazy frame is collected first."""
+    import pandas as pd
+    import pyarrow as pa
+
+    data = data.collect() if type(data).__name__ == "LazyFrame" else data
+    if not hasattr(data, "__arrow_c_stream__") or isinstance(data, (pd.Series, pd.Index)):
+        raise DataError("unknown_data", got=type(data).__name__)
+    try:
+        return pa.RecordBatchReader.from_stream(data).read_all()
+    except (pa.ArrowException, TypeError, ValueError):
+        raise DataError("unknown_data", got=type(data).__name__) from None
+
+
 def arrow_of_frame(data: Any) -> pa.Table:
-    """A pandas frame as an Arrow table; its index is left out.
+    """A pandas, Polars or Arrow table (anything with an Arrow stream) as an Arrow table; an index is left out.
 
     Raises
     ------
     DataError
-        It is no frame.
+        It is no table.
     """
     import pandas as pd
     import pyarrow as pa
 
     if not isinstance(data, pd.DataFrame):
-        raise DataError("unknown_data", got=type(data).__name__)
+        return _streamed(data)
     arrays = [_array(data.iloc[:, place]) for place in range(data.shape[1])]
     return pa.Table.from_arrays(arrays, ["" if name is None else str(name) for name in data.columns])
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _plain(column: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     kind = column.type
     if pa.types.is_timestamp(kind) and kind.tz:
-        return pc.local_timestamp(column)
+        return pc.local_timestamp(column.cast(pa.timestamp(kind.unit, zone)) if zone else column)
     if pa.types.is_dictionary(kind):
-        return _plain(column.cast(kind.value_type))
+        return _plain(column.cast(kind.value_type), zone)
+    if pa.types.is_string_view(kind):
+        return column.cast(pa.string())
     if pa.types.is_float16(kind):
         return column.cast(pa.float64())
     if pa.types.is_null(kind) or pa.types.is_decimal256(kind):
@@ -76,11 +92,14 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
-def plain_types(table: pa.Table) -> pa.Table:
-    """The table in types that every engine knows; a time with a zone becomes the time on the clocks there."""
+def plain_types(table: pa.Table, zone: str = "") -> pa.Table:
+    """The table in types that every engine knows; a time with a zone becomes the time on the clocks there.
+
+    With a ``zone`` it is the time on the clocks of that zone.
+    """
     import pyarrow as pa
 
-    return pa.Table.from_arrays([_plain(column) for column in table.columns], table.column_names)
+    return pa.Table.from_arrays([_plain(column, zone) for column in table.columns], table.column_names)
 
 
 def _fields(line: str) -> list[str]:

@@ -316,7 +316,7 @@ def advise(kind: str, language: str = "en", codes: Iterable[str] | None = None) 
 def trust(verdict: Mapping[str, Any], language: str = "en") -> TrustBox:
     """The trust box of a forecast, from the verdict of :attr:`custvalue.lifetime.Backtest.verdict`.
 
-    >>> trust({"code": "good", "bias": -0.05, "brier_skill": 0.2, "mae_ratio": 0.9, "model": "bg_nbd"}).numbers[0][:2]
+    >>> trust({"code": "good", "bias": -0.05, "brier_skill": 0.2, "rmse_ratio": 0.9, "model": "bg_nbd"}).numbers[0][:2]
     ('Total', '-5.0%')
     """
     code = verdict["code"]
@@ -327,10 +327,12 @@ def trust(verdict: Mapping[str, Any], language: str = "en") -> TrustBox:
             format_value(verdict[name], unit),
             text(f"tables.trust_{name}_means", language),
         )
-        for name, unit in (("bias", "change"), ("brier_skill", "percent"), ("mae_ratio", "number"))
+        for name, unit in (("bias", "change"), ("brier_skill", "percent"), ("rmse_ratio", "number"))
         if known
     )
-    return TrustBox(code, text(f"tables.trust_{code}", language), text(f"tables.trust_{code}_advice", language), numbers)
+    return TrustBox(
+        code, text(f"tables.trust_{code}", language), text(f"tables.trust_{code}_advice", language), numbers
+    )
 
 
 def quadrant_words(notes: Iterable[str], language: str = "en") -> dict[str, str]:

@@ -11,9 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from custvalue.account import REASONS, facts_of, quality_table, quarantine_table, with_total
+from custvalue.aliases import layout_of, per_order_columns, unfinished_words
+from custvalue.days import as_date, date_reading
 from custvalue.errors import DataError, UsageError
 from custvalue.refusals import check_attributes, refuse_no_purchases
-from custvalue.values import as_date, as_id, as_money, as_number, as_text, date_reading, decimal_mark
+from custvalue.returns import with_returns, without_returns
+from custvalue.values import MONEY, as_id, as_money, as_number, as_text, decimal_mark, is_broken_id
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -23,23 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["REASONS", "CleanRules", "Orders", "clean", "last_complete_month", "mapping_table", "with_total"]
 
-#: Why a row is set aside, in the order in which it is asked: the first that holds is the reason.
-REASONS = (
-    "ragged",
-    "no_customer",
-    "bad_date",
-    "impossible_date",
-    "after_as_of",
-    "bad_amount",
-    "zero_price",
-    "duplicate",
-)
-
 _EARLIEST = dt.date(1971, 1, 1)
 _LATEST = dt.date(2099, 12, 31)
 _LONGEST_SILENCE = 366
 _NEEDED = ("customer_id", "order_date")
-_OPTIONAL = ("category", "product", "channel", "region")
+_OPTIONAL = ("category", "product", "channel", "region", "status")
 _NUMBERS = ("amount", "quantity", "unit_price", "margin", "cost")
 
 
@@ -53,13 +45,25 @@ class CleanRules:
     zero_price
         Rows whose unit price is 0, mostly write-offs and samples: ``set_aside`` (default) or ``keep``. An amount of 0
         without a unit price is an order paid by voucher, say, and is always kept.
+    cancelled_orders
+        ``net`` (default): a return counts against the order it came from, where that is found, and an order that came
+        back as a whole is no purchase (see :mod:`custvalue.returns`); ``keep``: every row counts on its own day.
+    not_completed
+        Words of the column ``status`` whose rows are set aside. Empty: the known words for cancelled, refunded and
+        unpaid orders.
     """
 
     duplicates: str = "keep"
     zero_price: str = "set_aside"
+    cancelled_orders: str = "net"
+    not_completed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for key, allowed in (("duplicates", ("keep", "drop")), ("zero_price", ("set_aside", "keep"))):
+        for key, allowed in (
+            ("duplicates", ("keep", "drop")),
+            ("zero_price", ("set_aside", "keep")),
+            ("cancelled_orders", ("net", "keep")),
+        ):
             if getattr(self, key) not in allowed:
                 raise UsageError("bad_choice", key=f"clean.{key}", got=getattr(self, key), allowed=", ".join(allowed))
 
@@ -70,8 +74,9 @@ class Orders:
 
     table
         Accepted rows (Ibis): row_number, customer_id, order_id, order_date (a day), amount, margin, category, product,
-        channel, region, quantity, and the attributes asked for. A return is a row with a negative amount. Columns the
-        source lacks are empty.
+        channel, region, status, quantity, the attributes asked for, and counts_on, counts_order, cancelled_on (see
+        :func:`custvalue.returns.with_returns`). A return is a row with a negative amount. Columns the source lacks are
+        empty.
     quarantine
         Rows set aside (Ibis): row_number, reason, then the columns as they came in. Where lines had more or fewer
         fields than the header, their text is in a further column ``line``.
@@ -85,6 +90,8 @@ class Orders:
         ``margin``, ``cost``, ``margin_rate`` or empty when margin is not known.
     facts
         Counts and sums for machines, see ``custvalue check --json``.
+    notes
+        Codes of what a reader must know, some with a number: ``extreme_amounts:7``; see :func:`custvalue.tables.notes`.
     """
 
     table: ir.Table
@@ -94,14 +101,7 @@ class Orders:
     as_of: dt.date
     margin_from: str
     facts: Mapping[str, Any]
-
-
-def with_total(quality: pd.DataFrame) -> pd.DataFrame:
-    """The quality table with a last row for all of the file: status ``total``, no reason."""
-    import pandas as pd
-
-    total = {"status": "total", "reason": None, "rows": quality["rows"].sum(), "money": quality["money"].sum()}
-    return pd.concat([quality, pd.DataFrame([total])], ignore_index=True)
+    notes: tuple[str, ...] = ()
 
 
 def _month_end(day: dt.date) -> dt.date:
@@ -132,39 +132,72 @@ def _margin(raw: ir.Table, amount: ir.Value, margin_rate: float | None, decimal:
     if "margin" in raw.columns:
         return as_money(raw.margin, decimal), "margin"
     if "cost" in raw.columns:
-        return amount - as_money(raw.cost, decimal), "cost"
+        return (amount - as_money(raw.cost, decimal)).cast(MONEY), "cost"
     if margin_rate is not None:
-        return (amount * ibis.literal(margin_rate)).cast("decimal(18, 4)"), "margin_rate"
-    return ibis.null("decimal(18, 4)"), ""
+        return (amount * ibis.literal(margin_rate)).cast(MONEY), "margin_rate"
+    return ibis.null(MONEY), ""
 
 
 def _amount(raw: ir.Table, decimal: str) -> ir.Value:
     if "amount" in raw.columns:
         return as_money(raw.amount, decimal)
-    return (as_number(raw.quantity, decimal) * as_number(raw.unit_price, decimal)).try_cast("decimal(18, 4)")
+    return as_money(as_number(raw.quantity, decimal) * as_number(raw.unit_price, decimal))
 
 
-def _parsed(
-    source: Source, rules: ReadRules, margin_rate: float | None, attributes: tuple[str, ...]
-) -> tuple[Any, str]:
+def _columns_of(source: Source) -> list[str]:
+    """The names of all columns as they stand in the source."""
+    return [source.mapping.get(name, name) for name in source.table.columns]
+
+
+def _filled(source: Source) -> ir.Table:
+    """The raw table; where a system fills columns on the first line of an order only, the other lines get them too."""
     import ibis
 
     raw = source.table
-    decimal = decimal_mark([raw[name] for name in _NUMBERS if name in raw.columns], rules.decimal)
+    names = [name for name in per_order_columns(_columns_of(source)) if name in raw.columns]
+    if not names or "order_id" not in raw.columns:
+        return raw
+    order = ibis.window(group_by="order_id")
+    texts = {name: raw[name].nullif("") if raw[name].type().is_string() else raw[name] for name in names}
+    return raw.mutate(**{name: text.coalesce(text.max().over(order)) for name, text in texts.items()})
+
+
+def _parsed(
+    source: Source, rules: ReadRules, margin_rate: float | None, attributes: tuple[str, ...], zone: str
+) -> tuple[Any, str]:
+    import ibis
+
+    raw = _filled(source)
+    decimal = decimal_mark(raw, list(_NUMBERS), rules.decimal)
     amount = _amount(raw, decimal)
     margin, margin_from = _margin(raw, amount, margin_rate, decimal)
     none = ibis.null("float64")
+    reading = date_reading(raw.order_date, rules.date_order, zone, _day_one(rules))
     columns = {
         "customer_id": as_id(raw.customer_id),
-        "order_id": as_id(raw.order_id) if "order_id" in raw.columns else ibis.null("string"),
-        "order_date": as_date(raw.order_date, date_reading(raw.order_date, rules.date_order)),
+        "order_id": _order_id(raw),
+        "order_date": as_date(raw.order_date, reading),
         "amount": amount,
         "margin": margin,
         "quantity": as_number(raw.quantity, decimal) if "quantity" in raw.columns else none,
         "unit_price": as_number(raw.unit_price, decimal) if "unit_price" in raw.columns else none,
+        "broken": is_broken_id(raw.customer_id),
     }
     columns |= {c: as_text(raw[c]) if c in raw.columns else ibis.null("string") for c in (*_OPTIONAL, *attributes)}
     return raw.select("row_number", **columns).cache(), margin_from
+
+
+def _day_one(rules: ReadRules) -> dt.date | None:
+    return dt.date.fromisoformat(rules.day_one) if rules.day_one else None
+
+
+def _order_id(raw: ir.Table) -> ir.Value:
+    """The number of the order; none where its digits are lost."""
+    import ibis
+
+    if "order_id" not in raw.columns:
+        return ibis.null("string")
+    return is_broken_id(raw.order_id).ifelse(ibis.null("string"), as_id(raw.order_id))
 
 
 def _latest_plausible(dates: ir.Value) -> dt.date:
@@ -188,15 +221,28 @@ def _latest_plausible(dates: ir.Value) -> dt.date:
     return _LATEST
 
 
+def _contradicts(rows: ir.Table, raw: ir.Table) -> ir.Value:
+    """Money and pieces of opposite sign: fewer than none were sold for money, or at a price below none."""
+    import ibis
+
+    if "quantity" not in raw.columns:
+        return ibis.literal(False)
+    return (rows.amount > 0) & (rows.quantity < 0)
+
+
 def _reason(rows: ir.Table, raw: ir.Table, rules: CleanRules, latest: dt.date, as_of: dt.date | None) -> ir.Value:
     import ibis
 
+    given_up = tuple(word.strip().casefold() for word in rules.not_completed) or unfinished_words()
     cases = [
+        (rows.broken, "broken_id"),
         (rows.customer_id.isnull(), "no_customer"),
         (rows.order_date.isnull(), "bad_date"),
         ((rows.order_date < _EARLIEST) | (rows.order_date > latest), "impossible_date"),
         (rows.order_date > as_of if as_of else ibis.literal(False), "after_as_of"),
+        (rows.status.lower().isin(given_up) if "status" in raw.columns else ibis.literal(False), "not_completed"),
         (rows.amount.isnull(), "bad_amount"),
+        (_contradicts(rows, raw), "sign_conflict"),
     ]
     if rules.zero_price == "set_aside":
         cases.append(((rows.amount == 0) & (rows.unit_price == 0), "zero_price"))
@@ -206,54 +252,12 @@ def _reason(rows: ir.Table, raw: ir.Table, rules: CleanRules, latest: dt.date, a
 def _mark_duplicates(marked: ir.Table, raw: ir.Table) -> ir.Table:
     import ibis
 
-    keys = [c for c in raw.columns if c != "row_number"]
+    keys = [c for c in raw.columns if c not in ("row_number", "source_file")]
     window = ibis.window(group_by=keys, order_by="row_number")
     numbered = raw.select("row_number", nth=ibis.row_number().over(window))
     joined = marked.join(numbered, "row_number")
     again = joined.reason.isnull() & (joined.nth > 0)
     return joined.mutate(reason=again.ifelse("duplicate", joined.reason)).drop("nth")
-
-
-def _quality(marked: ir.Table, ragged: int) -> pd.DataFrame:
-    import pandas as pd
-
-    is_return = marked.reason.isnull() & (marked.amount < 0)
-    kind = is_return.ifelse("returned", marked.reason.coalesce("purchased"))
-    got = marked.group_by(reason=kind).aggregate(rows=marked.count(), money=marked.amount.sum()).execute()
-    got = got.set_index("reason")
-    order = ["purchased", "returned", *REASONS]
-    table = got.reindex(order).assign(rows=lambda t: t["rows"].fillna(0).astype(int))
-    table.loc["ragged", "rows"] += ragged
-    table["money"] = table["money"].astype(float).fillna(0.0)
-    status = ["accepted", "accepted", *["quarantined"] * len(REASONS)]
-    table = table.reset_index(names="reason").assign(status=status)
-    keep = (table["rows"] > 0) | (table["status"] == "accepted")
-    return pd.DataFrame(table.loc[keep, ["status", "reason", "rows", "money"]]).reset_index(drop=True)
-
-
-def _facts(quality: pd.DataFrame, accepted: ir.Table, source: Source) -> dict[str, Any]:
-    row = (
-        accepted.aggregate(
-            customers=accepted.customer_id.nunique(where=accepted.amount >= 0),
-            first=accepted.order_date.min(),
-            last=accepted.order_date.max(),
-        )
-        .execute()
-        .iloc[0]
-    )
-    by = quality.groupby("status")[["rows", "money"]].sum().reindex(["accepted", "quarantined"], fill_value=0)
-    return {
-        "rows_in": int(quality["rows"].sum()),
-        "rows_accepted": int(by.loc["accepted", "rows"]),
-        "rows_quarantined": int(by.loc["quarantined", "rows"]),
-        "money_in": round(float(quality["money"].sum()), 2),
-        "money_accepted": round(float(by.loc["accepted", "money"]), 2),
-        "money_quarantined": round(float(by.loc["quarantined", "money"]), 2),
-        "customers": int(row["customers"]),
-        "first_date": str(row["first"])[:10],
-        "last_date": str(row["last"])[:10],
-        "encoding": source.encoding,
-    }
 
 
 def last_complete_month(last: dt.date, first: dt.date | None = None) -> dt.date:
@@ -286,11 +290,13 @@ def clean(
     as_of: dt.date | Callable[[dt.date, dt.date], dt.date] | None = None,
     margin_rate: float | None = None,
     attributes: tuple[str, ...] = (),
+    timezone: str = "",
 ) -> Orders:
     """Parse the raw rows, set aside what can not be used, and account for every row.
 
     ``as_of`` is the last day that counts; a function is given the first and last plausible day and returns it (see
-    :func:`last_complete_month`); None keeps all days.
+    :func:`last_complete_month`); None keeps all days. ``timezone`` (such as ``Asia/Shanghai``) is where the days are
+    those of: times with an offset, and seconds since 1970, are put on the clocks there.
 
     Raises
     ------
@@ -302,49 +308,49 @@ def clean(
     rules, read_rules = rules or CleanRules(), read_rules or ReadRules()
     _require(source)
     check_attributes(source, attributes)
-    rows, margin_from = _parsed(source, read_rules, margin_rate, attributes)
+    rows, margin_from = _parsed(source, read_rules, margin_rate, attributes, timezone)
     marked = _with_reasons(source, rows, rules, as_of if isinstance(as_of, dt.date) else None)
     if callable(as_of):
         first, last = _span(marked, source)
         as_of = as_of(last, first)
         marked = _with_reasons(source, rows, rules, as_of)
-    return _account(source, marked, as_of, margin_from)
+    return _account(source, marked, as_of, margin_from, rules)
 
 
 def _span(marked: ir.Table, source: Source) -> tuple[dt.date, dt.date]:
     accepted = marked.filter(marked.reason.isnull())
     row = accepted.aggregate(first=accepted.order_date.min(), last=accepted.order_date.max()).execute().iloc[0]
     if row.isna().any():
-        refuse_no_purchases(source, marked, _quality(marked, len(source.ragged)), None)
+        refuse_no_purchases(source, marked, quality_table(marked, len(source.ragged)), None)
     return row["first"].date(), row["last"].date()
 
 
-def _quarantine(source: Source, marked: ir.Table) -> ir.Table:
-    """Every row set aside as it came in, ragged lines as their text."""
-    import ibis
-
-    raw = source.table
-    rows = marked.filter(marked.reason.notnull()).select("row_number", "reason").join(raw, "row_number")
-    if source.ragged:
-        empty = {name: ibis.null(kind) for name, kind in raw.schema().items() if name != "row_number"}
-        lines = ibis.memtable(
-            {"row_number": [n for n, _ in source.ragged], "line": [text.rstrip("\r\n") for _, text in source.ragged]},
-            schema={"row_number": "int64", "line": "string"},
-        )
-        lines = lines.mutate(reason=ibis.literal("ragged"), **empty)
-        rows = rows.mutate(line=ibis.null("string"))
-        order = ["row_number", "reason", "line", *empty]
-        rows = rows.select(order).union(lines.select(order))
-    return rows.order_by("row_number")
+def _known_returns(accepted: ir.Table, quality: pd.DataFrame, rules: CleanRules) -> ir.Table:
+    n_returns = quality.loc[quality["reason"] == "returned", "rows"].sum()
+    return (
+        with_returns(accepted).cache() if n_returns and rules.cancelled_orders == "net" else without_returns(accepted)
+    )
 
 
-def _account(source: Source, marked: ir.Table, as_of: dt.date | None, margin_from: str) -> Orders:
-    quality = _quality(marked, len(source.ragged))
+def _notes(source: Source, facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Codes of what a reader of the figures must know."""
+    counts = {"extreme_amounts": facts["extreme_amounts"]["rows"]}
+    counts |= {name: facts[name] for name in ("orders_cancelled", "returns_matched", "returns_unmatched")}
+    found = [f"{name}:{n:,}" for name, n in counts.items() if n]
+    if layout_of(_columns_of(source)) and "amount" not in source.mapping:
+        found.append("order_totals_unused")
+    return tuple(found)
+
+
+def _account(source: Source, marked: ir.Table, as_of: dt.date | None, margin_from: str, rules: CleanRules) -> Orders:
+    quality = quality_table(marked, len(source.ragged))
     refuse_no_purchases(source, marked, quality, as_of)
-    accepted = marked.filter(marked.reason.isnull()).drop("reason", "unit_price")
-    facts = _facts(quality, accepted, source)
+    accepted = marked.filter(marked.reason.isnull()).drop("reason", "unit_price", "broken")
+    accepted = _known_returns(accepted, quality, rules)
+    facts = facts_of(quality, accepted, source)
     last = dt.date.fromisoformat(facts["last_date"])
     as_of = as_of or last
     if (as_of - last).days > _LONGEST_SILENCE:
         raise UsageError("as_of_far", got=as_of, last=last, n=(as_of - last).days)
-    return Orders(accepted, _quarantine(source, marked), quality, mapping_table(source), as_of, margin_from, facts)
+    quarantine, notes = quarantine_table(source, marked), _notes(source, facts)
+    return Orders(accepted, quarantine, quality, mapping_table(source), as_of, margin_from, facts, notes)

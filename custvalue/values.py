@@ -1,6 +1,7 @@
-"""One raw column becomes ids, dates, numbers or words; what can not be understood becomes null, never a guess.
+"""One raw column becomes ids, numbers or words; what can not be understood becomes null, never a guess.
 
-Everything is an Ibis expression, so it runs where the data are.
+Everything is an Ibis expression, so it runs where the data are. A value is tested by its form before it is cast, so
+that no engine stops at it.
 """
 
 from __future__ import annotations
@@ -12,36 +13,80 @@ from custvalue.errors import DataError
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["MONEY", "as_date", "as_id", "as_money", "as_number", "as_text", "date_reading", "decimal_mark"]
+__all__ = ["MONEY", "as_id", "as_money", "as_number", "as_text", "decimal_mark", "is_broken_id", "plain_digits"]
 
 #: Money inside the engine: exact, four decimals.
 MONEY = "decimal(18, 4)"
 
-_EMPTY = ("", "nan", "null", "none", "n/a", "#n/a", "na", "nat", "<na>")
-_TIME = r"(?:[ T].*)?$"
-_YMD = r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?" + _TIME
-_COMPACT = r"^(\d{4})(\d{2})(\d{2})(?:\.0+)?$"
+_MOST = 10.0**14  #: sums of money beyond this are errors
+_EXACT = 2.0**53  #: from here on a float does not hold every whole number
+_EMPTY = r"(?i)^(nan|null|none|n/a|#n/a|na|nat|<na>)$"
+_WIDE = "０１２３４５６７８９．，－＋（）／：　−–"
+_NARROW = "0123456789.,-+()/: --"
+
+_JUNK = (
+    "(?i)[\\s'’‘`\u00a0\u202f\u2009$€£¥￥₹₽₩₺₫₴₦₱฿₪₡₲₵₸₮元圆]|CNY|RMB|USD|EUR|GBP|HKD|TWD|JPY|AUD|CAD|NZD|SGD|CHF|SEK"
+    "|NOK|DKK|PLN|CZK|HUF|INR|BRL|MXN|KRW|THB|MYR|VND|TRY|ZAR|US|HK|NT|Rs\\.?|R|Fr\\.?|kr\\.?|zł|Kč|Ft|人民币|美|欧|港|日|円"
+)
+_PLAIN = r"^[-+]?\d{1,14}(\.\d*)?$"
+_SIMPLE = {".": r"^[-+]?(\d{1,14}(\.\d*)?|\.\d+)([eE][-+]?\d{1,2})?$", ",": r"^[-+]?\d{1,14}$"}
+_SIZE = {".": r"((\d+|\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})+,\d{3})(\.\d*)?|\.\d+)", ",": r"(\d+|\d{1,3}(\.\d{3})+)(,\d*)?"}
+_FORM = {mark: rf"^([-+]?{size}|\({size}\)|{size}-)[万亿]?$" for mark, size in _SIZE.items()}
 _POINT = r"\d\.\d{1,2}\D*$|\d\.\d{4,}|,\d{3}\."
-_COMMA = r"^\D*(\d+|\d{1,3}(\.\d{3})+),(\d{1,2}|\d{4,})\D*$"
+_COMMA = "^\\D*(\\d+|\\d{1,3}([.'’ \u00a0\u202f\u2009]\\d{3})+),(\\d{1,2}|\\d{4,})\\D*$"
 _EITHER = r"^\D*[1-9]\d{0,2}(,\d{3})+\D*$"
-_XXY = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})" + _TIME
+_BROKEN_ID = r"^\d([.,]\d+)?[eE]\+\d{2,3}$"
+
+
+def plain_digits(text: ir.Value) -> ir.Value:
+    """Text whose full-width digits and marks, as a Chinese keyboard writes them, are the usual ones.
+
+    >>> import ibis
+    >>> plain_digits(ibis.literal("１２．５")).execute()
+    '12.5'
+    """
+    return text.translate(_WIDE, _NARROW)
 
 
 def as_text(column: ir.Value) -> ir.Value:
     """Text without surrounding blanks; empty is null."""
-    text = column.cast("string").strip()
-    return text.lower().isin(_EMPTY).ifelse(None, text)
+    return column.cast("string").strip().re_replace(_EMPTY, "").nullif("")
 
 
 def as_id(column: ir.Value) -> ir.Value:
-    """An id as text: leading zeros and long numbers survive, ``17850.0`` is ``17850``."""
+    """An id as text: leading zeros and long numbers survive, ``17850.0`` is ``17850``.
+
+    The marks with which a spreadsheet keeps a number as text are taken off: ``'007`` and ``="007"``.
+    """
+    if column.type().is_integer():
+        return column.cast("string")
     if column.type().is_floating():
-        whole = column == column.floor()
-        column = whole.ifelse(column.try_cast("int64").cast("string"), column.cast("string"))
-    return as_text(column).re_replace(r"^(\d+)\.0+$", r"\1")
+        whole = (column == column.floor()) & (column.abs() < _EXACT)
+        return as_text(whole.ifelse(column.cast("int64").cast("string"), column.cast("string")))
+    text = column.cast("string").strip().re_replace(r"^'|^=\"|\"$", "")
+    text = text.re_search("[０-９]").ifelse(plain_digits(text), text)
+    return as_text(text.re_search(r"^\d+\.0+$").ifelse(text.re_replace(r"\.0+$", ""), text))
 
 
-def decimal_mark(columns: list[ir.Value], given: str = "") -> str:
+def is_broken_id(column: ir.Value) -> ir.Value:
+    """Whether the digits of an id are lost: ``1.2346E+18``, as a spreadsheet shows a number of 19 digits, or a float
+    too large to hold every digit."""
+    if column.type().is_floating():
+        return (column.abs() >= _EXACT).fill_null(False)
+    return column.cast("string").strip().re_search(_BROKEN_ID).fill_null(False)
+
+
+def _decimal_evidence(text: ir.Value, place: int) -> dict[str, ir.Value]:
+    doubtful = text.re_search(_EITHER)
+    return {
+        f"point_{place}": text.re_search(_POINT).cast("int64").sum(),
+        f"comma_{place}": text.re_search(_COMMA).cast("int64").sum(),
+        f"either_{place}": doubtful.cast("int64").sum(),
+        f"example_{place}": text.max(where=doubtful),
+    }
+
+
+def decimal_mark(table: ir.Table, names: list[str], given: str = "") -> str:
     """The decimal mark of all number columns of a file together: ``,`` where only commas can be decimal marks.
 
     Raises
@@ -49,123 +94,60 @@ def decimal_mark(columns: list[ir.Value], given: str = "") -> str:
     DataError
         Commas are decimal marks in some values, and could be either in others (``1,234``).
     """
-    if given:
-        return given
-    comma, either, example = 0, 0, ""
-    for column in columns:
-        if not column.type().is_string():
-            continue
-        text = column.strip()
-        if text.re_search(_POINT).any().execute():
-            return "."
-        comma += int(text.re_search(_COMMA).sum().execute() or 0)
-        doubtful = text.re_search(_EITHER)
-        found = text.as_table().aggregate(n=doubtful.sum(), example=text.max(where=doubtful)).execute().iloc[0]
-        either, example = either + int(found["n"] or 0), found["example"] or example
-    if comma and either:
-        raise DataError(
-            "ambiguous_numbers", got=example, comma=example.replace(",", "."), point=example.replace(",", "")
-        )
-    return "," if comma else "."
+    names = [name for name in names if name in table.columns and table[name].type().is_string()]
+    if given or not names:
+        return given or "."
+    evidence: dict[str, ir.Value] = {}
+    for place, name in enumerate(names):
+        evidence |= _decimal_evidence(table[name].strip(), place)
+    found = table.aggregate(**evidence).execute().iloc[0]
+    count = {kind: sum(found[f"{kind}_{i}"] > 0 for i in range(len(names))) for kind in ("point", "comma", "either")}
+    if count["comma"] and not count["point"] and count["either"]:
+        got = next(found[f"example_{i}"] for i in range(len(names)) if found[f"either_{i}"] > 0)
+        raise DataError("ambiguous_numbers", got=got, comma=got.replace(",", "."), point=got.replace(",", ""))
+    return "," if count["comma"] and not count["point"] else "."
+
+
+def _written_number(column: ir.Value, decimal: str) -> ir.Value:
+    """A number from its written form: signs, codes and gaps are left out, then the form decides."""
+    import ibis
+
+    text = plain_digits(column).re_replace(_JUNK, "")
+    bare = text.re_replace(r"[-+()万亿,]" if decimal == "." else r"[-+()万亿.]", "").replace(decimal, ".")
+    scale = ibis.cases((text.re_search("万$"), 1e4), (text.re_search("亿$"), 1e8), else_=1.0)
+    sign = text.re_search(r"[-(]").ifelse(-1.0, 1.0)
+    return text.re_search(_FORM[decimal]).ifelse(bare.cast("float64") * scale * sign, ibis.null("float64"))
 
 
 def as_number(column: ir.Value, decimal: str = ".") -> ir.Value:
-    """A number; currency signs, blanks, thousands marks, brackets or a trailing minus for negatives are understood."""
+    """A number; currency signs, thousands marks, brackets or a trailing minus for negatives, 万 and 亿 are understood.
+
+    >>> import ibis
+    >>> [as_number(ibis.literal(text)).execute() for text in ("¥1,234.50", "(5)", "1.2万")]
+    [1234.5, -5.0, 12000.0]
+    """
     import ibis
 
     if column.type().is_numeric():
         number = column.cast("float64")
-        return (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
-    text = column.cast("string").re_replace(r"[\s$€£¥￥元]|CNY|RMB|USD|EUR|GBP", "")
-    text = text.re_replace(r"^\((.*)\)$", r"-\1").re_replace(r"^([\d.,]+)-$", r"-\1")
-    if decimal == ",":
-        strange = text.re_search(r"\.\d{1,2}$|\.\d{4,}|,.*[.,]")
-        text = strange.ifelse("", text.replace(".", "").replace(",", "."))
-    grouped = text.re_search(r"^[-+]?\d{1,3}(,\d{3})+(\.\d*)?$")
-    plain = grouped.ifelse(text.replace(",", ""), text)
-    sound = plain.re_search(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
-    return sound.ifelse(plain.try_cast("float64"), ibis.null("float64"))
+        return (number.abs() < 1e300).ifelse(number, ibis.null("float64"))
+    text = column.cast("string").strip()
+    return text.re_search(_SIMPLE[decimal]).ifelse(text.cast("float64"), _written_number(text, decimal))
+
+
+def _within(number: ir.Value, kept: ir.Value) -> ir.Value:
+    """A number as money, null beyond 10**14."""
+    import ibis
+
+    return (number.abs() < _MOST).ifelse(kept.cast(MONEY), ibis.null(MONEY))
 
 
 def as_money(column: ir.Value, decimal: str = ".") -> ir.Value:
     """A sum of money as an exact decimal; null where it is no number or beyond 10**14."""
     if column.type().is_decimal() or column.type().is_integer():
-        return column.try_cast(MONEY)
-    return as_number(column, decimal).try_cast(MONEY)
-
-
-def _part(column: ir.Value, pattern: str, group: int) -> ir.Value:
-    return column.re_extract(pattern, group).try_cast("int64")
-
-
-def date_reading(column: ir.Value, given: str = "") -> str:
-    """How the dates of a column are to be read: ``typed``, ``ymd``, ``dmy`` or ``mdy``, by all its values together.
-
-    Raises
-    ------
-    DataError
-        Day and month can not be told apart (no day above 12 anywhere); both readings are shown.
-    """
-    if column.type().is_temporal():
-        return "typed"
-    if given:
-        return given
-    text = column.cast("string").strip()
-    first, second = _part(text, _XXY, 1), _part(text, _XXY, 2)
-    found = (
-        text.as_table()
-        .aggregate(
-            n=text.re_search(_XXY).sum(),
-            dmy=((first > 12) & (second <= 12)).sum(),
-            mdy=((first <= 12) & (second > 12)).sum(),
-            differ=(first != second).sum(),
-            example=text.nullif("").arbitrary(where=first != second),
-        )
-        .execute()
-        .iloc[0]
-    )
-    if not found["n"] > 0:
-        return "ymd"
-    if found["dmy"] == found["mdy"] and found["differ"]:
-        raise DataError("ambiguous_dates", got=found["example"], **_readings(found["example"]))
-    return "dmy" if found["dmy"] >= found["mdy"] else "mdy"
-
-
-def _readings(example: str) -> dict[str, str]:
-    import re
-
-    a, b, year = re.match(_XXY, example).groups()
-    year = year if len(year) == 4 else f"20{year}"
-    return {"dmy": f"{year}-{int(b):02d}-{int(a):02d}", "mdy": f"{year}-{int(a):02d}-{int(b):02d}"}
-
-
-def as_date(column: ir.Value, reading: str) -> ir.Value:
-    """A day, in one reading for the whole column; null where it is no date of the calendar.
-
-    Times are cut off. Years of two digits: 70 to 99 are 19xx, others 20xx.
-    """
-    import ibis
-
-    if reading == "typed":
-        return column.cast("date")
-    text = column.cast("string").strip()
-    day_at, month_at = (1, 2) if reading == "dmy" else (2, 1)
-    iso = ibis.cases(
-        (text.re_search(_YMD), _iso(text, _YMD, 1, 2, 3)),
-        (text.re_search(_COMPACT), _iso(text, _COMPACT, 1, 2, 3)),
-        (text.re_search(_XXY) & ibis.literal(reading != "ymd"), _iso(text, _XXY, 3, month_at, day_at)),
-        else_=ibis.null("string"),
-    )
-    return iso.try_cast("date")
-
-
-def _iso(text: ir.Value, pattern: str, year_at: int, month_at: int, day_at: int) -> ir.Value:
-    year = _part(text, pattern, year_at)
-    short = text.re_extract(pattern, year_at).length() == 2
-    year = (short & (year < 70)).ifelse(year + 2000, short.ifelse(year + 1900, year))
-    parts = [
-        year.cast("string").lpad(4, "0"),
-        _part(text, pattern, month_at).cast("string").lpad(2, "0"),
-        _part(text, pattern, day_at).cast("string").lpad(2, "0"),
-    ]
-    return parts[0] + "-" + parts[1] + "-" + parts[2]
+        return _within(column.cast("float64"), column)
+    number = as_number(column, decimal)
+    if not column.type().is_string() or decimal == ",":
+        return _within(number, number)
+    text = column.strip()
+    return text.re_search(_PLAIN).ifelse(text.cast(MONEY), _within(number, number))

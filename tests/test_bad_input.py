@@ -12,9 +12,10 @@ import pytest
 from odd_orders import HEAD, ROWS, accounted, put, reasons, run, set_aside
 
 from custvalue.config import load_settings
-from custvalue.customers import customer_table, orders_by_month
+from custvalue.customers import customer_table
 from custvalue.errors import DataError, UsageError
 from custvalue.pipeline import read, read_attributes, read_labels
+from custvalue.timelines import orders_by_month
 
 PACKED = gzip.compress((HEAD + ROWS * 2000).encode())
 
@@ -90,7 +91,7 @@ def test_check_ends_with_3_and_advice_in_the_language_asked_for(name, language, 
         ("o.csv.gz", PACKED[:40] + b"xxxx" + PACKED[44:], "unreadable_file"),
         ("o.xlsx", b"PK\x03\x04rubbish", "unreadable_file"),
         ("o.parquet", b"PAR1rubbish", "unreadable_file"),
-        ("o.xls", b"\xd0\xcf\x11\xe0", "unknown_format"),
+        ("o.xls", b"\xd0\xcf\x11\xe0", "unreadable_file"),
         ("orders", HEAD + ROWS, "unknown_format"),
     ],
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from custvalue import churn, hindsight, lifetime
+from custvalue import churn, hindsight, lifetime, timelines
 from custvalue.churn import STAGES, bought_again, confirmed, history, judged_calls, order_gaps
 from custvalue.churn.survival import _spread
 from custvalue.config import load_settings
@@ -203,17 +203,17 @@ def test_too_short_a_history_to_go_back():
 
 
 def test_purchase_days_leave_returns_and_others_out(rows):
-    days = hindsight.purchase_days(read(rows), ["01", "02", "nobody"])
+    days = purchase_days(read(rows), ["01", "02", "nobody"])
     assert days["customer_id"].tolist() == ["01", "01", "02"]
     assert days["order_date"].dt.strftime("%m-%d").tolist() == ["01-01", "01-31", "02-10"]
     assert days["n_orders"].tolist() == [1, 1, 1]
-    assert hindsight.purchase_days(read(rows), []).empty
+    assert purchase_days(read(rows), []).empty
 
 
 def test_more_customers_than_the_sample_are_drawn_the_same_each_time(orders, monkeypatch):
-    monkeypatch.setattr(hindsight, "GAP_SAMPLE", 50)
+    monkeypatch.setattr(timelines, "GAP_SAMPLE", 50)
     ids = customer_table(orders)["customer_id"]
-    one, other = (hindsight.purchase_days(orders, ids) for _ in range(2))
+    one, other = (purchase_days(orders, ids) for _ in range(2))
     pd.testing.assert_frame_equal(one, other)
     assert one["customer_id"].nunique() == 50
 

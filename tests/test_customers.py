@@ -11,8 +11,10 @@ from conftest import real_file
 
 from custvalue.columns import CUSTOMER_COLUMNS
 from custvalue.config import load_settings
-from custvalue.customers import customer_table, orders_by_month
+from custvalue.customers import customer_expression, customer_table
 from custvalue.pipeline import read
+from custvalue.returns import counted
+from custvalue.timelines import orders_by_month
 
 
 def test_by_hand(rows):
@@ -81,8 +83,10 @@ def test_attributes_of_the_latest_row(rows):
 def test_against_pandas_on_the_sample(sample):
     orders = read(sample)
     table = customer_table(orders).set_index("customer_id")
-    rows = orders.table.execute().assign(
-        amount=lambda t: t["amount"].astype(float), margin=lambda t: t["margin"].astype(float)
+    rows = (
+        counted(orders.table, orders.as_of)
+        .execute()
+        .assign(amount=lambda t: t["amount"].astype(float), margin=lambda t: t["margin"].astype(float))
     )
     bought = rows[rows["amount"] >= 0]
     by = bought.groupby("customer_id")
@@ -112,3 +116,19 @@ def test_cdnow_worked_customer():
     assert first["n_repeats"] == 2
     assert (first["last_order"] - first["first_order"]).days / 7 == pytest.approx(30.43, abs=0.005)
     assert first["tenure_days"] / 7 == pytest.approx(38.86, abs=0.005)
+
+
+def test_an_attribute_may_be_called_like_a_step_on_the_way(rows):
+    orders = read(rows)
+    steps = ("place", "gap", "returned_12m", "attribute_0")
+    named = orders.table.mutate(**{name: orders.table.category for name in steps})
+    table = customer_expression(named, orders.as_of, steps).execute()
+    assert all(list(table[name]) == ["x", "x", "y"] for name in steps)
+
+
+def test_the_sum_of_log_gaps_by_hand():
+    days = ["2024-01-01", "2024-01-08", "2024-01-08", "2024-03-01", "2024-02-01"]
+    frame = pd.DataFrame({"customer_id": ["1", "1", "1", "1", "2"], "order_date": days, "amount": 1})
+    table = customer_table(read(frame, load_settings(as_of="2024-03-31"))).set_index("customer_id")
+    assert table.loc["1", "sum_log_gaps"] == pytest.approx(np.log(7) + np.log(53))
+    assert table.loc["2", "sum_log_gaps"] == 0

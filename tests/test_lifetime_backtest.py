@@ -66,7 +66,7 @@ def test_the_history_is_the_customer_table_of_the_engine(sample):
     orders = cv.read(sample)
     day = dt.date(2024, 12, 31)
     table = cv.customer_table(orders, day)
-    known = history(cv.customers.purchase_days(orders))
+    known = history(cv.purchase_days(orders))
     ours = known.customers(as_number(day)).assign(customer_id=lambda t: known.ids.to_numpy()[t["customer"]])
     shared = ["customer_id", "first_order", "last_order", "n_repeats", "tenure_days", "sum_log_gaps"]
     pd.testing.assert_frame_equal(ours[shared], table[shared], check_dtype=False)

@@ -11,7 +11,7 @@ import pytest
 
 from custvalue.columns import SCORECARD_COLUMNS
 from custvalue.config import load_settings
-from custvalue.customers import customer_table, orders_by_month
+from custvalue.customers import customer_table
 from custvalue.labels import labels
 from custvalue.pipeline import forecast_orders, read, read_attributes
 from custvalue.review import (
@@ -28,6 +28,7 @@ from custvalue.review import (
     scorecard,
     totals,
 )
+from custvalue.timelines import orders_by_month
 
 
 @pytest.fixture(scope="module")

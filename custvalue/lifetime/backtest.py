@@ -205,7 +205,7 @@ def backtest(
     """Forecast the past from what was known before it, and compare: every model, the blend and the naive rules.
 
     ``days`` has one row per customer and purchase day up to ``as_of``: customer_id, order_date
-    (:func:`~custvalue.customers.purchase_days`). By default the cut-offs of :func:`cutoffs` are tested, all with
+    (:func:`~custvalue.timelines.purchase_days`). By default the cut-offs of :func:`cutoffs` are tested, all with
     holdouts of the same length; with ``cutoff`` this one day, the holdout being the days after it. Customers first seen
     after a cut-off are not forecast; they are counted as n_new, their purchase days as orders_new. With more than
     ``SAMPLE`` customers the cut-offs before the newest are tested on so many (note ``backtest_sampled``).

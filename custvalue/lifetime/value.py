@@ -166,7 +166,7 @@ def customer_equity(
     """One row per part of customer equity: the present value of today's customers and of a year's new ones (C4).
 
     - ``retention`` and ``add_on``: the sum of clv_life of today's customers, divided as their repeat purchases were:
-      ``add_on_share`` (:func:`custvalue.customers.add_on_share`) of it is bought in categories new to the customer.
+      ``add_on_share`` (:func:`custvalue.timelines.add_on_share`) of it is bought in categories new to the customer.
       Where the share is not known, it all stands in ``retention``.
     - ``acquisition``: the customers won in one year, as many as in the last 365 days, each worth net_value of
       :func:`new_customer_value`, discounted by half a year. Missing where their number or cost is not known. Customers

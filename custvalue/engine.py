@@ -1,0 +1,42 @@
+"""The embedded engine: DuckDB in this process, with a bound on its memory; the rest goes to a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from typing import TYPE_CHECKING
+
+from custvalue.errors import UsageError
+
+if TYPE_CHECKING:
+    from ibis.backends.duckdb import Backend
+
+__all__ = ["DEFAULT_MEMORY", "MEMORY_KEY", "local_engine"]
+
+#: The environment variable that gives the engine more (or less) memory, such as ``8GB``.
+MEMORY_KEY = "CUSTVALUE_MEMORY"
+#: The most memory the engine takes by default; tables in pandas come on top of it.
+DEFAULT_MEMORY = "2GB"
+
+
+def local_engine() -> Backend:
+    """A new DuckDB in memory that takes at most ``CUSTVALUE_MEMORY`` (default 2GB) and spills beyond it.
+
+    Spilled data go to the folder for temporary files (``TMPDIR``), and are removed with the connection.
+
+    >>> local_engine().raw_sql("select current_setting('memory_limit')").fetchone()[0]
+    '1.8 GiB'
+
+    Raises
+    ------
+    UsageError
+        The variable is no size.
+    """
+    import ibis
+
+    limit = os.environ.get(MEMORY_KEY, "") or DEFAULT_MEMORY
+    if not re.fullmatch(r"[1-9]\d*(\.\d+)?\s*([MGT]i?B)", limit, flags=re.IGNORECASE):
+        raise UsageError("bad_choice", key=MEMORY_KEY, got=limit, allowed="512MB, 2GB, 8GB, ...")
+    spill = os.path.join(tempfile.gettempdir(), "custvalue-spill")
+    return ibis.duckdb.connect(memory_limit=limit, temp_directory=spill)

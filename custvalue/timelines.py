@@ -1,0 +1,166 @@
+"""The orders along time: purchase days, calendar months, cohorts of customers, and what they came back for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from custvalue.customers import day_rows
+from custvalue.errors import UsageError
+from custvalue.returns import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from custvalue.transactions import Orders
+
+__all__ = ["GAP_SAMPLE", "add_on_share", "cohort_table", "orders_by_month", "purchase_days"]
+
+#: The most customers whose purchase days are taken out of the engine when some are asked for, drawn with a fixed seed.
+GAP_SAMPLE = 50_000
+#: Histories of fewer days are shown in monthly, longer ones in quarterly cohorts.
+_SHORT_HISTORY = 548
+_COHORT_UNITS = {"quarter": "Q", "month": "M"}
+#: What a cohort table can show, and the column it comes from.
+_COHORT_MEASURES = {"buyers": "n_buyers", "sales": "sales", "margin": "margin"}
+
+
+def purchase_days(orders: Orders, customer_ids: Iterable[str] | None = None) -> pd.DataFrame:
+    """One row per customer and day with a purchase up to the as-of date: customer_id, order_date, n_orders.
+
+    ``customer_ids``: the customers asked for, everybody when not given. Of more than :data:`GAP_SAMPLE` (50,000) ids
+    that many are drawn at random, the same ones each time.
+
+    >>> import pandas as pd
+    >>> from custvalue.pipeline import read
+    >>> days = ["2024-01-05", "2024-01-05", "2024-03-31"]
+    >>> purchase_days(read(pd.DataFrame({"customer_id": "a", "order_date": days, "amount": [10, 20, -5]})))
+      customer_id order_date  n_orders
+    0           a 2024-01-05         1
+    """
+    import ibis
+    import pandas as pd
+
+    rows = counted(orders.table, orders.as_of)
+    if customer_ids is not None:
+        ids = pd.Series(list(customer_ids), dtype="str").drop_duplicates()
+        ids = ids.sample(GAP_SAMPLE, random_state=0) if len(ids) > GAP_SAMPLE else ids
+        wanted = ibis.memtable(pd.DataFrame({"customer_id": ids}), schema={"customer_id": "string"})
+        rows = rows.semi_join(wanted, "customer_id")
+    days = day_rows(rows)
+    days = days.filter(days.bought.notnull()).select("customer_id", "order_date", "n_orders")
+    table = days.order_by("customer_id", "order_date").execute()
+    dates = pd.to_datetime(table["order_date"]).astype("datetime64[s]")
+    return table.assign(order_date=dates).astype({"customer_id": "str", "n_orders": "int64"})
+
+
+def orders_by_month(orders: Orders) -> pd.DataFrame:
+    """One row per calendar month up to ``as_of``: month (its first day), sales, n_customers, n_orders.
+
+    Sales are net of returns, customers and orders those with a purchase; months without an order are not left out,
+    nor are those between the last order and ``as_of``.
+    """
+    import pandas as pd
+
+    days = day_rows(counted(orders.table, orders.as_of))
+    purchase = days.bought.notnull()
+    month = days.order_date.truncate("M")
+    table = (
+        days.group_by(month=month)
+        .aggregate(
+            sales=(days.bought.sum().coalesce(0) - days.returned.sum().coalesce(0)).cast("float64"),
+            n_customers=days.customer_id.nunique(where=purchase),
+            n_orders=days.n_orders.sum(),
+        )
+        .execute()
+    )
+    table["month"] = pd.to_datetime(table["month"]).astype("datetime64[s]")
+    table = table.set_index("month").sort_index()
+    full = pd.date_range(table.index.min(), pd.Timestamp(orders.as_of), freq="MS", unit="s")
+    table = table.reindex(full, fill_value=0).rename_axis("month").reset_index()
+    return table.astype({"sales": "float64", "n_customers": "int64", "n_orders": "int64"})
+
+
+def _cohort_rows(orders: Orders, unit: str) -> pd.DataFrame:
+    """One row per cohort and period with a purchase or return: cohort, period, n_buyers, sales, margin."""
+    import pandas as pd
+
+    days = day_rows(counted(orders.table, orders.as_of))
+    days = days.mutate(net=days.bought.coalesce(0) - days.returned.coalesce(0))
+    firsts = days.group_by("customer_id").aggregate(first_order=days.order_date.min(where=days.bought.notnull()))
+    joined = days.inner_join(firsts, "customer_id")
+    joined = joined.filter(joined.order_date >= joined.first_order)
+    grouped = joined.group_by(cohort=joined.first_order.truncate(unit), period=joined.order_date.truncate(unit))
+    rows = grouped.aggregate(
+        n_buyers=joined.customer_id.nunique(where=joined.bought.notnull()),
+        sales=joined.net.sum().cast("float64"),
+        margin=joined.margin.sum().cast("float64"),
+    ).execute()
+    for column in ("cohort", "period"):
+        rows[column] = pd.to_datetime(rows[column]).dt.to_period(unit)
+    return rows
+
+
+def _cohort_cells(rows: pd.DataFrame, column: str, unended: pd.Period) -> pd.DataFrame:
+    """Cohorts by periods since: 0 where nothing happened, missing from the first period that has not ended on."""
+    rows = rows.assign(since=[(late - first).n for late, first in zip(rows["period"], rows["cohort"], strict=True)])
+    periods = range((unended - rows["cohort"].min()).n)
+    values, happened = (
+        rows.pivot(index="cohort", columns="since", values=name).reindex(columns=periods)
+        for name in (column, "n_buyers")
+    )
+    ended = [[cohort + k < unended for k in periods] for cohort in values.index]
+    return values.where(happened.notna(), 0.0).where(ended).astype("float64")
+
+
+def cohort_table(orders: Orders, measure: str = "buyers", period: str = "") -> pd.DataFrame:
+    """One row per cohort (customers with their first order in the same quarter or month) and what it did since.
+
+    Columns: cohort (text, 2024Q1 or 2024-01); n_customers; then "0", "1", ...: quarters or months since the one of
+    the first order. A cell is, for ``measure`` ``"buyers"``, the share of the cohort that bought in that period; for
+    ``"sales"`` and ``"margin"`` money per customer of the cohort, net of returns. A period nobody bought in is 0; one
+    that had not ended by the as-of date is missing, never 0. ``period`` is ``"quarter"`` or ``"month"``; by default
+    quarters, months where the history is shorter than a year and a half.
+
+    Raises ``UsageError`` for another measure or period.
+
+    >>> import pandas as pd
+    >>> from custvalue.pipeline import read
+    >>> days = ["2024-01-05", "2024-02-10", "2024-02-20", "2024-03-31"]
+    >>> rows = pd.DataFrame({"customer_id": ["a", "a", "b", "b"], "order_date": days, "amount": [10, 20, 30, 40]})
+    >>> cohort_table(read(rows))
+        cohort  n_customers    0    1    2
+    0  2024-01            1  1.0  1.0  0.0
+    1  2024-02            1  1.0  1.0  NaN
+    """
+    import pandas as pd
+
+    for key, got, allowed in (("measure", measure, _COHORT_MEASURES), ("period", period, ("", *_COHORT_UNITS))):
+        if got not in allowed:
+            raise UsageError("bad_choice", key=key, got=got, allowed=", ".join(filter(None, allowed)))
+    as_of, rows = pd.Timestamp(orders.as_of), _cohort_rows(orders, "M")
+    short = (as_of - rows["cohort"].min().start_time).days < _SHORT_HISTORY
+    unit = _COHORT_UNITS.get(period, "M" if short else "Q")
+    rows = rows if unit == "M" else _cohort_rows(orders, unit)
+    sizes = rows[rows["cohort"] == rows["period"]].set_index("cohort")["n_buyers"].sort_index()
+    cells = _cohort_cells(rows, _COHORT_MEASURES[measure], (as_of + pd.Timedelta(1, "D")).to_period(unit))
+    table = cells.div(sizes, axis=0).rename(columns=str)
+    table.insert(0, "n_customers", sizes.astype("int64"))
+    return table.rename_axis(columns=None).reset_index().assign(cohort=lambda t: t["cohort"].astype(str))
+
+
+def add_on_share(orders: Orders) -> float:
+    """Share of the repeat purchases (money) made in categories the customer did not buy on his first day (C4).
+
+    Purchases up to the as-of date, before returns, in a known category. NaN where there is no category or no repeat
+    purchase.
+    """
+    table = counted(orders.table, orders.as_of)
+    rows = table.filter((table.amount >= 0) & table.category.notnull())
+    firsts = rows.group_by("customer_id").aggregate(first_order=rows.order_date.min())
+    rows = rows.inner_join(firsts, "customer_id")
+    on_first = rows.filter(rows.order_date == rows.first_order).select("customer_id", "category").distinct()
+    known = rows.filter(rows.order_date > rows.first_order).semi_join(on_first, ["customer_id", "category"])
+    later = rows.filter(rows.order_date > rows.first_order).amount.sum().cast("float64").execute()
+    same = known.amount.sum().cast("float64").execute()
+    return 1 - (float(same) if same == same and same is not None else 0.0) / float(later) if later else float("nan")
