@@ -14,6 +14,7 @@ from custvalue.lifetime import Fitted
 from custvalue.pipeline import read
 from custvalue.simulate import simulate
 from custvalue.simulate.rules import Process
+from custvalue.timelines import purchase_days
 
 START = pd.Timestamp("2024-01-01")
 

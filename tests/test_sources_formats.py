@@ -34,7 +34,8 @@ def orders(data, **options):
 
 
 def xls(path):
-    xlwt = pytest.importorskip("xlwt", reason="xlwt, which writes old workbooks, is not installed")
+    import xlwt
+
     book = xlwt.Workbook()
     sheet = book.add_sheet("A")
     for y, row in enumerate([HEAD, *ROWS]):
@@ -89,7 +90,8 @@ def test_every_format_gives_the_same_orders(name, tmp_path):
 
 
 def test_frames_of_other_libraries():
-    polars = pytest.importorskip("polars", reason="polars is not installed")
+    import polars
+
     table = pa.Table.from_pandas(FRAME)
     own = ibis.duckdb.connect().create_table("mine", table)
     for data in (polars.from_arrow(table), polars.from_arrow(table).lazy(), table, table.to_reader(), own):
