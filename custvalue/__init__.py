@@ -11,7 +11,17 @@ _NAMES = {
     "customers": ("customer_table", "orders_by_month"),
     "errors": ("AnalysisError", "CustvalueError", "DataError", "UsageError"),
     "labels": ("heading", "headings", "label"),
-    "pipeline": ("forecast_orders", "read", "read_attributes", "read_labels"),
+    "indices": ("share_of_wallet",),
+    "pipeline": (
+        "forecast_orders",
+        "month_before",
+        "read",
+        "read_attributes",
+        "read_cuts",
+        "read_labels",
+        "two_months",
+        "with_contact_cost",
+    ),
     "plots": (
         "plot_alive",
         "plot_clusters",
@@ -20,6 +30,7 @@ _NAMES = {
         "plot_holdout",
         "plot_lorenz",
         "plot_matrix",
+        "plot_matrix_moves",
         "plot_months",
         "plot_movement",
         "plot_pyramid",
@@ -30,6 +41,7 @@ _NAMES = {
         "plot_value_curve",
     ),
     "profiles": ("profile",),
+    "referrals": ("referral_value",),
     "report": ("run_report",),
     "review": (
         "actions_summary",
@@ -44,7 +56,7 @@ _NAMES = {
     ),
     "strategy": ("strategy_for", "strategy_table"),
     "transactions": ("with_total",),
-    "tables": ("advise", "glossary", "notes", "quadrant_words", "save", "say", "show"),
+    "tables": ("advise", "cut_words", "glossary", "notes", "quadrant_words", "save", "say", "show"),
 }
 _MODULES = ("churn", "lifetime", "matrix", "pyramid", "segmentation")
 _HOME = {name: module for module, names in _NAMES.items() for name in names}

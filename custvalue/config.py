@@ -53,6 +53,7 @@ class Inputs:
     events: str = ""
     campaigns: str = ""
     labels: str = ""
+    cuts: str = ""
 
 
 @dataclass(frozen=True)

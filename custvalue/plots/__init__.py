@@ -2,7 +2,7 @@
 
 from custvalue.plots.churn import plot_movement, plot_rhythm, plot_stages
 from custvalue.plots.lifetime import plot_alive, plot_forecast, plot_holdout, plot_value_curve
-from custvalue.plots.matrix import plot_matrix
+from custvalue.plots.matrix import plot_matrix, plot_matrix_moves
 from custvalue.plots.pyramid import plot_lorenz, plot_pyramid
 from custvalue.plots.quality import plot_months, plot_quality
 from custvalue.plots.segmentation import plot_clusters, plot_groups, plot_rfm
@@ -15,6 +15,7 @@ __all__ = [
     "plot_holdout",
     "plot_lorenz",
     "plot_matrix",
+    "plot_matrix_moves",
     "plot_months",
     "plot_movement",
     "plot_pyramid",
