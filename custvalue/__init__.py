@@ -12,14 +12,19 @@ _NAMES = {
     "errors": ("AnalysisError", "CustvalueError", "DataError", "UsageError"),
     "hindsight": ("stage_calls",),
     "labels": ("heading", "headings", "label"),
+    "indices": ("share_of_wallet",),
     "pipeline": (
         "backtest_orders",
         "forecast_orders",
+        "month_before",
         "read",
         "read_attributes",
         "read_campaigns",
+        "read_cuts",
         "read_events",
         "read_labels",
+        "two_months",
+        "with_contact_cost",
     ),
     "plots": (
         "plot_alive",
@@ -34,6 +39,7 @@ _NAMES = {
         "plot_lift",
         "plot_lorenz",
         "plot_matrix",
+        "plot_matrix_moves",
         "plot_months",
         "plot_movement",
         "plot_pyramid",
@@ -47,6 +53,7 @@ _NAMES = {
         "plot_value_curve",
     ),
     "profiles": ("profile",),
+    "referrals": ("referral_value",),
     "report": ("run_report",),
     "review": (
         "actions_summary",
@@ -63,7 +70,7 @@ _NAMES = {
     "sufficiency": ("fitness_sentence", "is_fit"),
     "timelines": ("add_on_share", "cohort_table", "orders_by_month", "purchase_days"),
     "transactions": ("with_total",),
-    "tables": ("advise", "glossary", "notes", "quadrant_words", "save", "say", "show", "trust"),
+    "tables": ("advise", "cut_words", "glossary", "notes", "quadrant_words", "save", "say", "show", "trust"),
 }
 _MODULES = ("churn", "lifetime", "matrix", "pyramid", "segmentation", "sufficiency")
 _HOME = {name: module for module, names in _NAMES.items() for name in names}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from custvalue.values import how_many
+
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
@@ -106,7 +108,7 @@ def extreme_amounts(accepted: ir.Table) -> dict[str, Any]:
     if math.isinf(fence):
         return {"rows": 0, "money": 0.0, "above": None, "largest": None}
     far = bought.amount.cast("float64") > fence
-    row = bought.aggregate(n=far.cast("int64").sum(), money=bought.amount.sum(where=far), top=bought.amount.max())
+    row = bought.aggregate(n=how_many(far), money=bought.amount.sum(where=far), top=bought.amount.max())
     found = row.execute().iloc[0]
     money = round(float(found["money"]), 2) if found["n"] else 0.0
     return {"rows": int(found["n"]), "money": money, "above": round(fence, 2), "largest": round(float(found["top"]), 2)}
@@ -118,8 +120,8 @@ def _returns(accepted: ir.Table) -> dict[str, int]:
     number = accepted.order_id.coalesce("").concat(" ", accepted.order_date.cast("string"), " ", accepted.customer_id)
     gone = accepted.cancelled_on.notnull() & ~back
     row = accepted.aggregate(
-        matched=(back & accepted.counts_on.notnull()).cast("int64").sum(),
-        unmatched=(back & accepted.counts_on.isnull()).cast("int64").sum(),
+        matched=how_many(back & accepted.counts_on.notnull()),
+        unmatched=how_many(back & accepted.counts_on.isnull()),
         cancelled=number.nunique(where=gone),
     )
     found = row.execute().iloc[0].fillna(0)

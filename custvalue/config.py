@@ -53,6 +53,7 @@ class Inputs:
     events: str = ""
     campaigns: str = ""
     labels: str = ""
+    cuts: str = ""
 
 
 def _check_timezone(name: str) -> None:

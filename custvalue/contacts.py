@@ -69,13 +69,21 @@ def _column(raw: ir.Table, column: Column, rules: ReadRules, decimal: str, zone:
     return {"id": as_id, "text": as_text, "flag": _flag}[column.kind](value)
 
 
-def _reason(raw: ir.Table, rows: ir.Table, date: str) -> ir.Value:
+def _unread(raw: ir.Table, numbers: dict[str, ir.Value]) -> ir.Value:
+    """Whether a number is given in a row but can not be understood."""
+    import ibis
+
+    return ibis.or_(ibis.literal(False), *(as_text(raw[name]).notnull() & n.isnull() for name, n in numbers.items()))
+
+
+def _reason(rows: ir.Table, date: str) -> ir.Value:
     import ibis
 
     return ibis.cases(
         (rows.broken, "broken_id"),
         (rows.customer_id.isnull(), "no_customer"),
         (rows[date].isnull(), "bad_date"),
+        (rows.unread, "bad_amount"),
         else_=ibis.null("string"),
     )
 
@@ -88,7 +96,8 @@ def _quality(marked: pd.DataFrame, ragged: int, known: set[str]) -> pd.DataFrame
     counts = [("accepted", "known_customer", len(good) - strange), ("accepted", "unknown_customer", strange)]
     aside = marked["reason"].value_counts()
     counts += [
-        ("quarantined", reason, int(aside.get(reason, 0))) for reason in ("no_customer", "broken_id", "bad_date")
+        ("quarantined", reason, int(aside.get(reason, 0)))
+        for reason in ("no_customer", "broken_id", "bad_date", "bad_amount")
     ]
     counts.append(("quarantined", "ragged", ragged))
     return pd.DataFrame([row for row in counts if row[2]], columns=["status", "reason", "rows"])
@@ -113,11 +122,12 @@ def _clean(
     others = [name for name in raw.columns if name not in {*mapping, "row_number"}]
     columns = {column.name: _column(raw, column, rules, decimal, zone) for column in contract}
     columns |= {name: as_text(raw[name]) for name in others}
-    rows = raw.select("row_number", **columns, broken=is_broken_id(raw.customer_id))
-    marked = rows.mutate(reason=_reason(raw, rows, date)).execute()
+    unread = _unread(raw, {name: columns[name] for name in numbers if name in raw.columns})
+    rows = raw.select("row_number", **columns, broken=is_broken_id(raw.customer_id), unread=unread)
+    marked = rows.mutate(reason=_reason(rows, date)).execute()
     quality = _quality(marked, len(source.ragged), set(known))
     table = marked[marked["reason"].isna()].sort_values([date, "customer_id", "row_number"])
-    table = table.drop(columns=["row_number", "broken", "reason"]).reset_index(drop=True)
+    table = table.drop(columns=["row_number", "broken", "unread", "reason"]).reset_index(drop=True)
     table[date] = pd.to_datetime(table[date]).astype("datetime64[s]")
     aside = marked.loc[marked["reason"].notna(), ["row_number", "reason"]]
     quarantine = aside.merge(source.table.execute(), on="row_number", how="left").sort_values("row_number")

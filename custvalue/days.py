@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from custvalue.errors import DataError
-from custvalue.values import plain_digits
+from custvalue.values import how_many, plain_digits
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -104,14 +104,10 @@ def _part(text: ir.Value, pattern: str, group: int) -> ir.Value:
     return text.re_extract(pattern, group).nullif("").cast("int64")
 
 
-def _count(condition: ir.Value) -> ir.Value:
-    return condition.cast("int64").sum().fill_null(0)
-
-
 def _form_counts(text: ir.Value) -> pd.Series:
     patterns = {name: pattern for name, (pattern, _) in _FORMS.items()} | _NUMBERS
-    counts = {name: _count(text.re_search(pattern)) for name, pattern in patterns.items()}
-    given = _count(text.notnull() & (text != ""))
+    counts = {name: how_many(text.re_search(pattern)) for name, pattern in patterns.items()}
+    given = how_many(text.notnull() & (text != ""))
     return text.name("text").as_table().aggregate(given=given, **counts).execute().iloc[0]
 
 
@@ -126,9 +122,9 @@ def _forms_of(text: ir.Value) -> tuple[str, ...]:
 def _first_look(text: ir.Value) -> tuple[bool, bool]:
     """Whether all values are year, month and day, and whether any has marks around or full-width digits."""
     counts = {
-        "given": _count(text.notnull() & (text != "")),
-        "ymd": _count(text.re_search(_FORMS["ymd"][0])),
-        "marked": _count(text.re_search(_MARKED)),
+        "given": how_many(text.notnull() & (text != "")),
+        "ymd": how_many(text.re_search(_FORMS["ymd"][0])),
+        "marked": how_many(text.re_search(_MARKED)),
     }
     found = text.name("text").as_table().aggregate(**counts).execute().iloc[0]
     return bool(found["given"] == found["ymd"]), bool(found["marked"] > 0)
@@ -144,14 +140,14 @@ def _order_of(text: ir.Value) -> str:
         .as_table()
         .filter(text.re_search(pattern))
         .aggregate(
-            dmy=_count((first > 12) & (second <= 12)),
-            mdy=_count((first <= 12) & (second > 12)),
-            differ=_count((first != second) & ~dots),
-            dots=_count(dots),
+            dmy=how_many((first > 12) & (second <= 12)),
+            mdy=how_many((first <= 12) & (second > 12)),
+            differ=how_many((first != second) & ~dots),
+            dots=how_many(dots),
             n_first=first.nunique(),
             n_third=third.nunique(),
             highest=third.max(),
-            one_digit=_count(text.re_search(r"[-/.]\d(?:\D.*)?$") & (third < 10)),
+            one_digit=how_many(text.re_search(r"[-/.]\d(?:\D.*)?$") & (third < 10)),
             example=text.max(where=(first != second) & ~dots),
         )
         .execute()

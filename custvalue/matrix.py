@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from custvalue import indices
 from custvalue.errors import DataError, UsageError, nearest
+from custvalue.indices import CURRENT_PARTS, JUDGED, POTENTIAL_PARTS
 from custvalue.predicates import check_rule
 
 __all__ = [
-    "POTENTIAL_PARTS",
+    "AXES",
     "QUADRANTS",
+    "THRESHOLDS",
     "VALUE_CLASSES",
     "Matrix",
     "MatrixRules",
+    "cut_points",
     "margin_note",
+    "matrix_moves",
     "sales_margin_matrix",
     "value_potential_matrix",
 ]
@@ -29,51 +35,102 @@ QUADRANTS = ("high_high", "low_high", "high_low", "low_low")
 #: literature.
 VALUE_CLASSES = ("high_value", "latent_value", "secondary_value", "low_value")
 
-#: The parts of the growth potential.
-POTENTIAL_PARTS = ("growth", "wallet", "breadth", "activity")
+#: The axes of the matrices, each of which can have a threshold of its own.
+AXES = ("sales", "margin_rate", "current_value", "potential")
 
-#: Rates that differ by no more than this are the same rate.
-_SAME_RATE = 1e-6
+#: The kinds of threshold; ``frozen`` is a cut brought from another month.
+THRESHOLDS = ("median", "mean", "quantile", "share", "amount", "frozen")
 
-_TWO_YEARS = 2 * 365
+#: Rates that differ by no more than this (costs are rounded) are the same rate.
+_SAME_RATE = 1e-3
+
+_ALLOWED = '"median", "mean", 0 < q < 1, "amount:5000", "share:0.8" (sales)'
 
 
-def _equal_weights() -> dict[str, float]:
-    return dict.fromkeys(POTENTIAL_PARTS, 1.0)
+def _equal_weights(parts: tuple[str, ...]) -> dict[str, float]:
+    return dict.fromkeys(parts, 1.0)
+
+
+def _parse(threshold: str | float) -> tuple[str, float]:
+    """The kind of a threshold and its number (0 where it has none); the kind is empty where it is none of these.
+
+    >>> _parse("share:0.8"), _parse(0.9), _parse("middle")
+    (('share', 0.8), ('quantile', 0.9), ('', 0.0))
+    """
+    if threshold in ("median", "mean"):
+        return str(threshold), 0.0
+    kind, _, number = str(threshold).rpartition(":")
+    try:
+        level = float(number)
+    except ValueError:
+        return "", 0.0
+    inside = 0 < level < 1
+    fits = {"": inside, "share": inside, "amount": np.isfinite(level)}.get(kind, False)
+    return (kind or "quantile", level) if fits else ("", 0.0)
 
 
 @dataclass(frozen=True)
 class MatrixRules:
-    """How the matrices are cut.
+    """How the matrices are cut, and what the indices of value and potential are made of.
 
-    ``threshold``: where each axis is cut: ``"median"``, ``"mean"``, or a quantile between 0 and 1 (0.8: the
-    highest fifth is high). ``potential_weights``: weight of each of ``POTENTIAL_PARTS``; a part not named
-    has weight 0. ``gone_days``: a customer silent for longer has no potential.
+    ``threshold``: where high begins on each axis: ``"median"``, ``"mean"``, a quantile between 0 and 1 (0.8: the
+    highest fifth is high), ``"amount:5000"`` (above this amount), or, for sales, ``"share:0.8"`` (the fewest customers
+    who together hold 80% of the sales). ``thresholds``: the same for single axes (``AXES``), before ``threshold``.
 
-    Raises ``UsageError`` for a threshold, part or weight that is not allowed.
+    ``current_weights``: weight of each of ``CURRENT_PARTS``; that of ``service_cost`` says how much of the cost is
+    taken off the purchase value (1: all of it). ``potential_weights``: weight of each of ``POTENTIAL_PARTS``. A part
+    not named has weight 0. ``judgement``: judged parts and the column of the customers file with their scores; a part
+    named here can be weighted in either index. ``referral_share``: what counts of each generation of customers
+    brought. ``gone_days``: a customer silent for longer has no potential.
 
-    >>> MatrixRules(threshold=0.8).potential_weights["wallet"]
-    1.0
+    Raises ``UsageError`` for a threshold, axis, part or weight that is not allowed.
+
+    >>> MatrixRules(threshold=0.8, thresholds={"sales": "amount:5000"}).threshold_of("sales")
+    'amount:5000'
     """
 
     threshold: str | float = "median"
-    potential_weights: Mapping[str, float] = field(default_factory=_equal_weights)
+    thresholds: Mapping[str, Any] = field(default_factory=dict)
+    current_weights: Mapping[str, Any] = field(default_factory=lambda: _equal_weights(CURRENT_PARTS))
+    potential_weights: Mapping[str, Any] = field(
+        default_factory=lambda: _equal_weights(tuple(part for part in POTENTIAL_PARTS if part != "future"))
+    )
+    judgement: Mapping[str, str] = field(default_factory=lambda: dict(JUDGED))
+    referral_share: float = 1.0
     gone_days: int = 365
 
     def __post_init__(self) -> None:
-        for part in self.potential_weights:
-            if part not in POTENTIAL_PARTS:
-                close, allowed = nearest(part, POTENTIAL_PARTS), ", ".join(POTENTIAL_PARTS)
-                raise UsageError("unknown_weight", got=part, nearest=close, allowed=allowed)
-        weights = dict(self.potential_weights)
-        fits = min(weights.values(), default=0) >= 0 and sum(weights.values()) > 0
-        check_rule("potential_weights", weights, fits, ">= 0, sum > 0")
-        check_rule("threshold", self.threshold, _is_threshold(self.threshold), '"median", "mean", 0 < q < 1')
+        check_rule("threshold", self.threshold, bool(_parse(self.threshold)[0]), _ALLOWED)
+        for axis, threshold in self.thresholds.items():
+            if axis not in AXES:
+                raise UsageError("unknown_axis", got=axis, nearest=nearest(axis, AXES), allowed=", ".join(AXES))
+            kind = _parse(threshold)[0]
+            fits = bool(kind) and (kind != "share" or axis == "sales")
+            check_rule(f"thresholds.{axis}", threshold, fits, _ALLOWED)
+        self._check_weights()
+        check_rule("referral_share", self.referral_share, 0 <= self.referral_share <= 1, "0..1")
         check_rule("gone_days", self.gone_days, self.gone_days > 0, "> 0")
 
+    def _check_weights(self) -> None:
+        judged = tuple(part for part in self.judgement if part not in JUDGED)
+        current, potential = (*CURRENT_PARTS, *judged), (*POTENTIAL_PARTS, *judged)
+        counted = [part for part in current if part != "service_cost"]
+        indices.check_weights("current_weights", self.current_weights, current, counted)
+        indices.check_weights("potential_weights", self.potential_weights, potential, potential)
 
-def _is_threshold(threshold: str | float) -> bool:
-    return threshold in ("median", "mean") if isinstance(threshold, str) else 0 < threshold < 1
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Columns of the forecast that the indices need, see :func:`custvalue.pipeline.two_months`."""
+        return ("clv_12m",) if self.potential_weights.get("future", 0) > 0 else ()
+
+    def threshold_of(self, axis: str) -> str | float:
+        """The threshold of an axis; a share of the total is one of sales only, the others are then cut at the median.
+
+        >>> MatrixRules(threshold="share:0.8").threshold_of("potential")
+        'median'
+        """
+        own = self.thresholds.get(axis, self.threshold)
+        return "median" if _parse(own)[0] in ("share", "amount") and axis not in {*self.thresholds, "sales"} else own
 
 
 @dataclass(frozen=True)
@@ -81,7 +138,10 @@ class Matrix:
     """A cut matrix.
 
     ``table``: one row per customer, its last column the code; ``x``, ``y``: the columns on the axes;
-    ``x_cut``, ``y_cut``: values above them are high; ``notes``: codes of what the reader must know.
+    ``x_cut``, ``y_cut``: values above them are high; ``notes``: codes of what the reader must know;
+    ``kind``: the column of the codes; ``value``: the column of money that tells what the cells are worth;
+    ``x_rule``, ``y_rule``: the thresholds that gave the cuts, or ``"frozen"``; ``parts``: what the indices are made
+    of, see :func:`custvalue.indices.coverage`.
     """
 
     table: pd.DataFrame
@@ -90,17 +150,87 @@ class Matrix:
     x_cut: float
     y_cut: float
     notes: tuple[str, ...] = ()
+    kind: str = "quadrant"
+    value: str = "sales"
+    x_rule: str | float = "median"
+    y_rule: str | float = "median"
+    parts: pd.DataFrame | None = None
+
+
+def _share_cut(values: pd.Series, share: float) -> float:
+    """The value that the fewest customers who hold ``share`` of the total lie above."""
+    ordered = np.sort(values.to_numpy(dtype=float))[::-1]
+    held = np.cumsum(ordered)
+    if not len(held) or held[-1] <= 0:
+        return float("nan")
+    n_needed = int(np.argmax(held >= share * held[-1] * (1 - 1e-12))) + 1
+    return float(ordered[n_needed]) if n_needed < len(ordered) else float(np.nextafter(ordered[-1], -np.inf))
 
 
 def _cut(values: pd.Series, threshold: str | float) -> float:
-    if threshold == "mean":
+    """The cut of a threshold; the median where a share of the total has no meaning."""
+    values = values.dropna()
+    kind, level = _parse(threshold)
+    if kind == "amount":
+        return level
+    if kind == "mean":
         return float(values.mean())
-    return float(values.quantile(0.5 if threshold == "median" else threshold))
+    cut = _share_cut(values, level) if kind == "share" else float("nan")
+    return float(values.quantile(level if kind == "quantile" else 0.5)) if np.isnan(cut) else cut
+
+
+def _frozen(cuts: tuple[float, float] | pd.DataFrame | None, kind: str, axes: tuple[str, str]) -> dict[str, float]:
+    """The frozen cut of each axis that has one."""
+    if cuts is None:
+        return {}
+    if not isinstance(cuts, pd.DataFrame):
+        return dict(zip(axes, cuts, strict=True)) if axes[0] != axes[1] else {axes[0]: cuts[0]}
+    missing = {"kind", "cut_of", "cut"} - set(cuts)
+    if missing:
+        raise DataError("cuts_columns", missing=", ".join(sorted(missing)), got=", ".join(map(str, cuts)))
+    own = cuts[(cuts["kind"] == kind) & cuts["cut_of"].isin(axes)]
+    numbers = pd.to_numeric(own["cut"], errors="coerce")
+    if not np.isfinite(numbers).all():
+        wrong = own["cut"][~np.isfinite(numbers)].iloc[0]
+        raise DataError("cut_not_number", kind=kind, got=str(wrong))
+    return dict(zip(own["cut_of"], numbers.astype(float), strict=True))
 
 
 def _codes(x_high: pd.Series, y_high: pd.Series, categories: tuple[str, ...]) -> pd.Categorical:
     place = (~x_high).to_numpy(dtype=int) + 2 * (~y_high).to_numpy(dtype=int)
     return pd.Categorical.from_codes(place, categories=categories, ordered=True)
+
+
+def _empty_cells(codes: pd.Categorical) -> tuple[str, ...]:
+    """Notes on cells without anybody, where there were customers enough to fill them."""
+    counts = codes.value_counts()
+    empty = [code for code in codes.categories if counts[code] == 0]
+    if len(codes) < 4 or not empty:
+        return ()
+    return ("one_cell",) if len(empty) == 3 else tuple(f"cell_empty:{code}" for code in empty)
+
+
+def _matrix(
+    table: pd.DataFrame,
+    counted: pd.DataFrame,
+    axes: tuple[str, str],
+    kind: str,
+    rules: MatrixRules,
+    cuts: tuple[float, float] | pd.DataFrame | None,
+    **further: Any,
+) -> Matrix:
+    """The matrix of a table: its cuts, taken among the rows ``counted`` where they are not frozen, and the codes."""
+    frozen = _frozen(cuts, kind, axes)
+    x, y = axes
+    x_cut, y_cut = (frozen[axis] if axis in frozen else _cut(counted[axis], rules.threshold_of(axis)) for axis in axes)
+    x_rule, y_rule = ("frozen" if axis in frozen else rules.threshold_of(axis) for axis in axes)
+    categories = QUADRANTS if kind == "quadrant" else VALUE_CLASSES
+    codes = _codes(table[x] > x_cut, table[y] > y_cut, categories)
+    notes = further.pop("notes", ())
+    empty = _empty_cells(codes) if x != y else ()
+    return Matrix(
+        table.assign(**{kind: codes}), x, y, x_cut, y_cut, notes + empty, kind, x_rule=x_rule, y_rule=y_rule, **further
+    )
 
 
 def _margin_rate(customers: pd.DataFrame) -> pd.Series:
@@ -121,7 +251,9 @@ def margin_note(customers: pd.DataFrame) -> str:
 
 
 def sales_margin_matrix(
-    customers: pd.DataFrame, rules: MatrixRules | None = None, cuts: tuple[float, float] | None = None
+    customers: pd.DataFrame,
+    rules: MatrixRules | None = None,
+    cuts: tuple[float, float] | pd.DataFrame | None = None,
 ) -> Matrix:
     """Sales against margin rate (C10).
 
@@ -129,11 +261,12 @@ def sales_margin_matrix(
     0 where sales are not above zero, NaN where margin is unknown), ``quadrant`` (one of ``QUADRANTS``;
     ``low_high`` is low sales, high margin). High is strictly above the cut, so equal customers are never
     split, those at the median are low, and if all are equal all are low. ``cuts`` are fixed cuts of both
-    axes, such as those of an earlier month.
+    axes, such as those of an earlier month: two numbers, or the table of :func:`cut_points`.
 
     Where margin is unknown, or its rate is the same for everybody, it tells nothing: the second axis is
     sales too, only ``high_high`` and ``low_low`` occur, and the notes hold ``margin_unknown`` or
-    ``margin_rate_constant``.
+    ``margin_rate_constant``. A cell that stays empty is named in the notes (``cell_empty:high_high``; ``one_cell``
+    where all customers stand in the same), and so is a margin limit below zero (``loss_is_high``).
 
     >>> customers = pd.DataFrame({"customer_id": list("abcd"), "sales": [10.0, 20.0, 90.0, 80.0],
     ...                           "margin": [5.0, 2.0, 45.0, 8.0]})
@@ -144,104 +277,61 @@ def sales_margin_matrix(
     note = margin_note(customers)
     table = customers[["customer_id", "sales"]].reset_index(drop=True)
     table["margin_rate"] = _margin_rate(customers).to_numpy(dtype=float)
-    y = "sales" if note else "margin_rate"
-    x_cut, y_cut = cuts or (_cut(table["sales"], rules.threshold), _cut(table[y], rules.threshold))
-    y_cut = x_cut if note else y_cut
-    table["quadrant"] = _codes(table["sales"] > x_cut, table[y] > y_cut, QUADRANTS)
-    return Matrix(table, "sales", y, x_cut, y_cut, (note,) if note else ())
+    axes = ("sales", "sales" if note else "margin_rate")
+    matrix = _matrix(table, table, axes, "quadrant", rules, cuts, notes=(note,) if note else ())
+    return replace(matrix, notes=(*matrix.notes, "loss_is_high")) if not note and matrix.y_cut < 0 else matrix
 
 
-def _growth(customers: pd.DataFrame) -> pd.Series:
-    now, before = customers["sales_12m"].clip(lower=0), customers["sales_prior_12m"].clip(lower=0)
-    both = (now + before).where((now + before > 0) & (customers["tenure_days"] >= _TWO_YEARS))
-    return (now - before) / both
+def _weighted(parts: Mapping[str, pd.Series], weights: Mapping[str, Any]) -> dict[str, pd.Series]:
+    return {name: values for name, values in parts.items() if weights.get(name, 0) > 0}
 
 
-def _wallet(customers: pd.DataFrame, attributes: pd.DataFrame | None) -> pd.Series:
-    if attributes is None or "category_spend_year" not in attributes:
-        return pd.Series(np.nan, index=customers.index)
-    repeated = attributes["customer_id"][attributes["customer_id"].duplicated()].unique()
-    if len(repeated):
-        raise DataError("attribute_ids_repeat", n=len(repeated), example=repeated[0])
-    spend = attributes.set_index("customer_id")["category_spend_year"].astype(float)
-    return (customers["customer_id"].map(spend) - customers["sales_12m"]).clip(lower=0)
-
-
-def _breadth(customers: pd.DataFrame) -> pd.Series:
-    bought = pd.to_numeric(customers["n_categories"]).astype("Float64").to_numpy(dtype=float, na_value=np.nan)
-    return pd.Series(-bought, index=customers.index)
-
-
-def _activity(customers: pd.DataFrame) -> pd.Series:
-    gaps = customers["mean_gap_days"]
-    typical = gaps.median() if gaps.notna().any() else 1.0
-    return -customers["days_since_last"] / gaps.fillna(typical)
-
-
-def _percentile(values: pd.Series) -> pd.Series:
-    """0 to 100: the share of the known values below, equal ones counted half."""
-    return 100 * (values.rank() - 0.5) / values.notna().sum()
-
-
-def _weighted_mean(parts: Mapping[str, pd.Series], weights: Mapping[str, float]) -> pd.Series:
-    """The mean of the known parts of each customer, by weight; 50 (nothing known) where there is none."""
-    table = pd.DataFrame({name: _percentile(values) for name, values in parts.items()})
-    weight = table.notna() * pd.Series({name: float(weights.get(name, 0)) for name in parts})
-    total = weight.sum(axis=1)
-    return ((table.fillna(0) * weight).sum(axis=1) / total.where(total > 0)).fillna(50.0)
+def _current_value(
+    customers: pd.DataFrame, rules: MatrixRules, attributes: pd.DataFrame | None
+) -> tuple[pd.Series, pd.DataFrame]:
+    """The index, and what it is made of; the cost of serving is taken off the purchase value as money."""
+    weights = rules.current_weights
+    parts = indices.current_parts(customers, attributes, rules.judgement)
+    cost = float(weights.get("service_cost", 0)) * parts["service_cost"].fillna(0.0)
+    ranked = _weighted(parts | {"purchase": parts["purchase"] - cost}, weights)
+    ranked.pop("service_cost", None)
+    made_of = indices.coverage(_weighted(parts, weights), weights, "current_value")
+    return indices.weighted_index(ranked, weights), made_of
 
 
 def _potential(
     customers: pd.DataFrame, rules: MatrixRules, attributes: pd.DataFrame | None
-) -> tuple[pd.Series, tuple[str, ...]]:
-    parts = {
-        "growth": _growth(customers),
-        "wallet": _wallet(customers, attributes),
-        "breadth": _breadth(customers),
-        "activity": _activity(customers),
-    }
-    wanted = {name: values for name, values in parts.items() if rules.potential_weights.get(name, 0) > 0}
-    missing = tuple(f"part_missing:{name}" for name, values in wanted.items() if values.isna().all())
-    index = _weighted_mean(wanted, rules.potential_weights)
-    return index.mask(customers["days_since_last"] > rules.gone_days, 0.0), missing
-
-
-def _current_value(customers: pd.DataFrame) -> pd.Series:
-    """Percentile rank of the last 12 months; a missing margin among known ones is a year without orders."""
-    known = customers["margin_12m"].notna().any()
-    return _percentile(customers["margin_12m" if known else "sales_12m"].fillna(0.0))
+) -> tuple[pd.Series, pd.DataFrame]:
+    weights = rules.potential_weights
+    parts = indices.potential_parts(customers, attributes, rules.judgement, rules.referral_share)
+    wanted = _weighted(parts, weights)
+    index = indices.weighted_index(wanted, weights)
+    index = index.mask(customers["days_since_last"] > rules.gone_days, 0.0)
+    return index, indices.coverage(wanted, weights, "potential")
 
 
 def value_potential_matrix(
     customers: pd.DataFrame,
     rules: MatrixRules | None = None,
     attributes: pd.DataFrame | None = None,
-    cuts: tuple[float, float] | None = None,
+    cuts: tuple[float, float] | pd.DataFrame | None = None,
 ) -> Matrix:
     """Current value against growth potential (C11).
 
     The table has one row per customer: ``customer_id``, ``current_value`` and ``potential`` (0 to 100),
-    ``value_class`` (one of ``VALUE_CLASSES``). High is strictly above the cut, as in
-    :func:`sales_margin_matrix`; the cuts are taken among the customers who bought within ``gone_days``, so that a
-    long list of former customers does not make all others look good.
+    ``margin_12m`` (or ``sales_12m`` where margin is unknown: what the cells are worth), ``value_class`` (one of
+    ``VALUE_CLASSES``). High is strictly above the cut, as in :func:`sales_margin_matrix`; the cuts are taken among the
+    customers who bought within ``gone_days``, so that a long list of former customers does not make all others look
+    good.
 
-    *Current value*: percentile rank of the margin of the last 12 months, of sales where margin is unknown.
+    Both indices are weighted means of the percentile ranks of their parts, see :func:`custvalue.indices.current_parts`
+    and :func:`custvalue.indices.potential_parts`. *Current value*: purchase value less the cost of serving, and image
+    value. *Potential*: growth, spend elsewhere, categories not yet bought, activity, referrals, knowledge, and
+    expected value if weighted and joined. Parts a customer lacks are left out of his mean; ``parts`` of the result
+    says of how many customers each is known, those nobody has are named in a note (``parts_missing:wallet;image``). A
+    customer silent for more than ``gone_days`` has potential 0 whatever the parts say.
 
-    *Potential*: weighted mean of the percentile ranks of its parts (weights: ``rules.potential_weights``):
-
-    - growth: (a - b) / (a + b), sales of the last 12 months a, of the 12 months before b; from two years of
-      tenure on;
-    - wallet: spend in the category elsewhere, ``category_spend_year`` of ``attributes`` (one row per
-      customer, column ``customer_id``) less the sales of the last 12 months, at least 0;
-    - breadth: need not yet met, more for fewer categories bought;
-    - activity: days since the last purchase against the customer's own mean gap (one-time buyers: the
-      median gap of the others), fewer is better.
-
-    Parts a customer lacks are left out of his mean; parts nobody has are named in the notes
-    (``part_missing:wallet``). A customer silent for more than ``gone_days`` has potential 0 whatever the
-    parts say.
-
-    Raises ``DataError`` if ``attributes`` holds a customer twice.
+    Raises ``DataError`` if ``attributes`` holds a customer twice or words where numbers belong.
 
     >>> customers = pd.DataFrame({"customer_id": list("abc"), "sales_12m": [90.0, 20.0, 0.0],
     ...     "sales_prior_12m": [50.0, 60.0, 80.0], "margin_12m": [9.0, 2.0, 0.0], "tenure_days": 900,
@@ -249,12 +339,70 @@ def value_potential_matrix(
     >>> value_potential_matrix(customers).table["value_class"].tolist()
     ['high_value', 'low_value', 'low_value']
     """
-    rules = rules or MatrixRules()
-    potential, notes = _potential(customers, rules, attributes)
-    axes = {"current_value": _current_value(customers), "potential": potential}
-    table = customers[["customer_id"]].assign(**axes).reset_index(drop=True)
+    rules, attributes = rules or MatrixRules(), indices.aligned(customers, attributes)
+    current, made_of = _current_value(customers, rules, attributes)
+    potential, further = _potential(customers, rules, attributes)
+    value = "margin_12m" if customers["margin_12m"].notna().any() else "sales_12m"
+    columns = {"current_value": current, "potential": potential, value: customers[value].fillna(0.0)}
+    table = customers[["customer_id"]].assign(**columns).reset_index(drop=True)
     here = (customers["days_since_last"] <= rules.gone_days).to_numpy()
+    parts = pd.concat([made_of, further], ignore_index=True)
+    missing = parts.loc[parts["n_known"] == 0, "part"]
+    notes = ("parts_missing:" + ";".join(missing),) if len(missing) else ()
+    axes = ("current_value", "potential")
     counted = table[here] if here.any() else table
-    x_cut, y_cut = cuts or tuple(_cut(counted[axis], rules.threshold) for axis in axes)
-    table["value_class"] = _codes(table["current_value"] > x_cut, table["potential"] > y_cut, VALUE_CLASSES)
-    return Matrix(table, "current_value", "potential", x_cut, y_cut, notes)
+    return _matrix(table, counted, axes, "value_class", rules, cuts, notes=notes, value=value, parts=parts)
+
+
+def cut_points(matrix: Matrix) -> pd.DataFrame:
+    """The cuts of a matrix as a table that can be saved and given back as ``cuts`` in a later month.
+
+    One row per axis: ``kind`` (``quadrant`` or ``value_class``), ``cut_of`` (the axis), ``cut`` (values above it are
+    high); of nobody there are none. Tables of several matrices, and of the pyramid, may be put one below the other.
+
+    >>> customers = pd.DataFrame({"customer_id": list("abcd"), "sales": [10.0, 20.0, 90.0, 80.0],
+    ...                           "margin": [5.0, 2.0, 45.0, 8.0]})
+    >>> cut_points(sales_margin_matrix(customers))
+           kind       cut_of   cut
+    0  quadrant        sales  50.0
+    1  quadrant  margin_rate   0.3
+    """
+    rows = {matrix.x: matrix.x_cut, matrix.y: matrix.y_cut}
+    points = pd.DataFrame({"kind": matrix.kind, "cut_of": list(rows), "cut": list(rows.values())})
+    return points.dropna().reset_index(drop=True)
+
+
+def matrix_moves(before: Matrix, now: Matrix) -> pd.DataFrame:
+    """Who moved between the cells of a matrix from one month to another.
+
+    Both must be cut at the same limits (give the :func:`cut_points` of the one to the other), so that a move is the
+    customer's and not the limits'. One row per pair of cells that anybody is in, also those who stayed: ``kind``,
+    ``from_code``, ``to_code``, ``n_customers``, ``share_customers`` (of those known in both months), and the medians of
+    both axes before and now: ``x_from``, ``y_from``, ``x_to``, ``y_to``.
+
+    Raises ``UsageError`` for matrices of different axes or cuts.
+
+    >>> customers = pd.DataFrame({"customer_id": list("abcd"), "sales": [10.0, 20.0, 90.0, 80.0],
+    ...                           "margin": [5.0, 2.0, 45.0, 8.0]})
+    >>> before = sales_margin_matrix(customers)
+    >>> now = sales_margin_matrix(customers.assign(sales=[70.0, 20.0, 90.0, 80.0]), cuts=cut_points(before))
+    >>> matrix_moves(before, now).loc[1, ["from_code", "to_code"]].tolist()
+    ['low_high', 'high_low']
+    """
+    same = (before.kind, before.x, before.y) == (now.kind, now.x, now.y)
+    anybody = len(before.table) > 0 and len(now.table) > 0
+    if not same or (anybody and not np.allclose([before.x_cut, before.y_cut], [now.x_cut, now.y_cut])):
+        shown = [f"{m.x} {m.x_cut:.6g}, {m.y} {m.y_cut:.6g}" for m in (before, now)]
+        raise UsageError("matrices_differ", got=shown[0], other=shown[1])
+    columns = list(dict.fromkeys(["customer_id", now.x, now.y, now.kind]))
+    both = before.table[columns].merge(now.table[columns], on="customer_id", suffixes=("_from", "_to"))
+    codes = {"from_code": both[f"{now.kind}_from"], "to_code": both[f"{now.kind}_to"]}
+    axes = (("x", now.x), ("y", now.y))
+    points = {f"{axis}_{when}": both[f"{name}_{when}"] for when in ("from", "to") for axis, name in axes}
+    groups = pd.DataFrame(codes | points).groupby(["from_code", "to_code"], observed=True)
+    result = groups.median()
+    result.insert(0, "n_customers", groups.size())
+    result.insert(1, "share_customers", result["n_customers"] / max(len(both), 1))
+    result = result.reset_index()
+    result.insert(0, "kind", now.kind)
+    return result

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custvalue import lifetime
 from custvalue.config import Settings, load_settings, parse_day
 from custvalue.contacts import clean_campaigns, clean_events
+from custvalue.customers import customer_table
 from custvalue.errors import DataError
 from custvalue.files import still_readable
 from custvalue.sources import ReadRules, find_file, match_columns, read_frame, read_source
@@ -27,12 +28,19 @@ if TYPE_CHECKING:
 __all__ = [
     "backtest_orders",
     "forecast_orders",
+    "month_before",
     "read",
     "read_attributes",
     "read_campaigns",
+    "read_cuts",
     "read_events",
     "read_labels",
+    "two_months",
+    "with_contact_cost",
 ]
+
+#: Columns of the forecast that an analysis may ask for, see :func:`two_months`.
+_FORECASTS = ("clv_12m", "clv_life", "expected_orders_12m", "p_alive")
 
 
 def read(data: Any, settings: Settings | None = None, *, whole_file: bool = False) -> Orders:
@@ -79,7 +87,8 @@ def _beside(data: Any, named: str, stem: str) -> Path | None:
 def read_attributes(data: Any, settings: Settings | None = None) -> pd.DataFrame | None:
     """What is known of the customers beside their orders: one row per customer_id (text); None where there is no file.
 
-    Columns that hold only numbers become numbers. Of a customer listed twice the last row counts.
+    Columns that hold only numbers become numbers, but for ``referrer``, which holds ids. Of a customer listed twice the
+    last row counts.
     """
     import pandas as pd
 
@@ -95,7 +104,7 @@ def read_attributes(data: Any, settings: Settings | None = None) -> pd.DataFrame
     ids = table["customer_id"].str.strip().str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
     table = table.assign(customer_id=ids).dropna(subset="customer_id")
     table = table.drop_duplicates("customer_id", keep="last").reset_index(drop=True)
-    for column in table.columns.drop("customer_id"):
+    for column in table.columns.difference(["customer_id", "referrer"], sort=False):
         numbers = pd.to_numeric(table[column], errors="coerce")
         if numbers.notna().sum() == table[column].notna().sum():
             table[column] = numbers
@@ -173,3 +182,68 @@ def forecast_orders(
     return lifetime.forecast(
         customers, orders.as_of, settings.lifetime, scores=backtest.scores, weights=backtest.weights
     )
+
+
+def read_cuts(data: Any, settings: Settings | None = None) -> pd.DataFrame | None:
+    """Frozen limits of the matrices and the pyramid: kind, cut_of, cut, from ``cuts.csv``; None where there is none.
+
+    The notebooks write such tables; in the data folder (or named in ``[inputs]``) they keep the limits of a month.
+
+    >>> read_cuts("no/such/folder")
+    """
+    settings = settings or load_settings(data=data)
+    path = _beside(data, settings.inputs.cuts, "cuts")
+    return read_frame(path) if path else None
+
+
+def with_contact_cost(
+    attributes: pd.DataFrame | None, data: Any, as_of: dt.date, settings: Settings | None = None
+) -> pd.DataFrame | None:
+    """The attributes with ``contact_cost_12m``: what messages to the customer cost in the 365 days up to ``as_of``.
+
+    From :func:`read_campaigns` where there are any and they hold a cost; a customer nobody wrote to has 0. Without them
+    the attributes are given back as they are. Rows set aside there (no day, no readable cost) are not counted.
+    """
+    import pandas as pd
+
+    settings = settings or load_settings(data=data)
+    campaigns = read_campaigns(data, settings)
+    if campaigns is None or campaigns.table["cost"].isna().all():
+        return attributes
+    sent = campaigns.table
+    day = pd.Timestamp(as_of)
+    last_year = sent[(sent["sent_date"] <= day) & (sent["sent_date"] > day - pd.Timedelta(365, "D"))]
+    spent = last_year.groupby("customer_id")["cost"].sum().rename("contact_cost_12m").reset_index()
+    if attributes is None:
+        return spent
+    table = attributes.merge(spent, on="customer_id", how="outer")
+    return table.assign(contact_cost_12m=table["contact_cost_12m"].fillna(0.0))
+
+
+def month_before(as_of: dt.date) -> dt.date:
+    """The end of the calendar month before the month of ``as_of``.
+
+    >>> month_before(dt.date(2024, 3, 31))
+    datetime.date(2024, 2, 29)
+    """
+    return as_of.replace(day=1) - dt.timedelta(days=1)
+
+
+def two_months(orders: Orders, settings: Settings, needs: Collection[str] = ()) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The customer tables as of the orders' date and of the end of the month before.
+
+    Columns of the forecast that an analysis ``needs`` (such as ``clv_12m``) are joined to both, from the same model, so
+    that a move is the customer's and not the model's; other names in ``needs`` are passed over.
+    """
+    day = month_before(orders.as_of)
+    now, before = customer_table(orders), customer_table(orders, day)
+    wanted = [column for column in _FORECASTS if column in needs]
+    if not wanted:
+        return now, before
+    forecast = forecast_orders(orders, now, settings)
+    wanted = [column for column in wanted if column in forecast.table]
+    now = now.merge(forecast.table[["customer_id", *wanted]], on="customer_id", validate="1:1")
+    if len(before):
+        earlier = lifetime.forecast(before, day, settings.lifetime, scores=forecast.scores, weights=forecast.weights)
+        return now, before.merge(earlier.table[["customer_id", *wanted]], on="customer_id", validate="1:1")
+    return now, before.assign(**dict.fromkeys(wanted, 0.0))

@@ -11,6 +11,7 @@ from custvalue import churn, lifetime, matrix, pyramid, segmentation
 from custvalue.columns import SCORECARD_COLUMNS
 from custvalue.customers import customer_table
 from custvalue.labels import labels
+from custvalue.pipeline import month_before
 from custvalue.predicates import first_match
 from custvalue.tables import save
 
@@ -63,20 +64,23 @@ def scorecard(
     settings: Settings,
     attributes: pd.DataFrame | None = None,
     forecast: lifetime.Forecast | None = None,
+    cuts: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One row per customer with every code and forecast of the pack, and the next action.
 
     Columns
     -------
     ``SCORECARD_COLUMNS``, then value_at_risk, rhythm_days and overdue of the churn stages. Codes are ordered
-    categoricals; :func:`labelled` adds the words.
+    categoricals; :func:`labelled` adds the words. ``cuts`` are frozen limits of the matrices and the pyramid.
     """
     forecast = forecast or lifetime.forecast(customers, as_of, settings.lifetime)
+    expected = forecast.table[["customer_id", *forecast.table.columns.difference(customers.columns, sort=False)]]
+    valued = pyramid.with_profit(customers.merge(expected, on="customer_id"), settings.pyramid, attributes)
     parts = [
         segmentation.behaviour_segments(customers, settings.segmentation),
-        matrix.sales_margin_matrix(customers, settings.matrix).table[["customer_id", "quadrant"]],
-        matrix.value_potential_matrix(customers, settings.matrix, attributes).table[["customer_id", "value_class"]],
-        pyramid.pyramid(customers, settings.pyramid)[["customer_id", "tier"]],
+        matrix.sales_margin_matrix(valued, settings.matrix, cuts).table[["customer_id", "quadrant"]],
+        matrix.value_potential_matrix(valued, settings.matrix, attributes, cuts).table[["customer_id", "value_class"]],
+        pyramid.pyramid(valued, settings.pyramid, cuts)[["customer_id", "tier"]],
         forecast.table[
             ["customer_id", "p_alive", "p_order_12m", "expected_orders_12m", "clv_12m", "value_if_stays_12m"]
         ],
@@ -104,20 +108,12 @@ def labelled(table: pd.DataFrame, language: str = "en") -> pd.DataFrame:
     return table.assign(**words)[order]
 
 
-def month_before(as_of: dt.date) -> dt.date:
-    """The end of the calendar month before the month of ``as_of``.
-
-    >>> month_before(dt.date(2024, 3, 31))
-    datetime.date(2024, 2, 29)
-    """
-    return as_of.replace(day=1) - dt.timedelta(days=1)
-
-
 def previous_scorecard(
     orders: Orders,
     settings: Settings,
     attributes: pd.DataFrame | None = None,
     forecast: lifetime.Forecast | None = None,
+    cuts: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The scorecard at the end of the month before, from the same orders; no rows if nobody had bought by then.
 
@@ -128,9 +124,9 @@ def previous_scorecard(
     if customers.empty:
         return empty_scorecard()
     scores = forecast.scores if forecast is not None else None
-    weights = getattr(forecast.fitted.get("blend"), "weights", None) if forecast is not None else None
+    weights = forecast.weights if forecast is not None else None
     earlier = lifetime.forecast(customers, day, settings.lifetime, scores=scores, weights=weights)
-    return scorecard(customers, day, settings, attributes, earlier)
+    return scorecard(customers, day, settings, attributes, earlier, cuts)
 
 
 def empty_scorecard() -> pd.DataFrame:

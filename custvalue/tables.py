@@ -24,6 +24,7 @@ __all__ = [
     "ShownTable",
     "TrustBox",
     "advise",
+    "cut_words",
     "glossary",
     "notes",
     "quadrant_words",
@@ -285,14 +286,19 @@ def say(key: str, /, language: str = "en", **values: Any) -> Sentence:
 def notes(topic: str, codes: Iterable[str], language: str = "en") -> Sentences:
     """What a reader must know of a result: the sentences for the notes of an analysis, in ``locale/notes.toml``.
 
-    A note may carry a value behind a colon, which is put into its sentence.
+    A note may carry values behind a colon, divided by semicolons, which are put into its sentence.
 
     >>> notes("matrix", ("margin_rate_constant",))
     The margin rate is the same for every customer, so it can not tell them apart: both axes show sales.
     """
-    parts = labels("potential_part", language) | labels("model", language)
+    kinds = ("part", "model", "quadrant", "value_class", "tier")
+    parts = {code: word for kind in kinds for code, word in labels(kind, language).items()}
     split = (code.partition(":") for code in codes)
-    found = [text(f"notes.{topic}_{name}", language, part=parts.get(part, part)) for name, _, part in split]
+    comma = "；" if language == "zh" else "; "
+    found = [
+        text(f"notes.{topic}_{name}", language, part=comma.join(parts.get(one, one) for one in part.split(";")))
+        for name, _, part in split
+    ]
     return Sentences(tuple(dict.fromkeys(found)))
 
 
@@ -341,7 +347,28 @@ def quadrant_words(notes: Iterable[str], language: str = "en") -> dict[str, str]
     >>> quadrant_words(("margin_unknown",))["high_high"]
     'High sales (margin not compared)'
     """
-    return labels("quadrant_sales_only" if tuple(notes) else "quadrant", language)
+    sales_only = any(code in ("margin_unknown", "margin_rate_constant") for code in notes)
+    return labels("quadrant_sales_only" if sales_only else "quadrant", language)
+
+
+def cut_words(matrix: Any, language: str = "en", currency: str = "") -> Sentence:
+    """Where high begins on each axis of a matrix and by which rule.
+
+    >>> from custvalue.matrix import sales_margin_matrix
+    >>> customers = pd.DataFrame({"customer_id": list("abcd"), "sales": [10.0, 20.0, 90.0, 80.0], "margin": 9.0})
+    >>> cut_words(sales_margin_matrix(customers, cuts=(30, 0.2)), currency="CNY").text[:42]
+    'Sales (CNY): high is above 30.00, a limit '
+    """
+    axes = {matrix.x: (matrix.x_cut, matrix.x_rule), matrix.y: (matrix.y_cut, matrix.y_rule)}
+    sentences = [_cut_sentence(axis, *found, language, currency) for axis, found in axes.items()]
+    return Sentence(("" if language == "zh" else " ").join(sentences))
+
+
+def _cut_sentence(axis: str, cut: float, rule: str | float, language: str, currency: str) -> str:
+    kind, _, level = str(rule).partition(":") if isinstance(rule, str) else ("quantile", "", rule)
+    kind, level = (kind, level) if kind.isalpha() else ("quantile", kind)
+    what, said = heading(axis, language, currency), format_value(cut, unit_of(axis) or "number")
+    return text(f"findings.cut_{kind}", language, what=what, cut=said, level=float(level or 0))
 
 
 def glossary(columns: Iterable[str], language: str = "en") -> pd.DataFrame:

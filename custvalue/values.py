@@ -13,7 +13,9 @@ from custvalue.errors import DataError
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["MONEY", "as_id", "as_money", "as_number", "as_text", "decimal_mark", "is_broken_id", "plain_digits"]
+__all__ = [
+    "MONEY", "as_id", "as_money", "as_number", "as_text", "decimal_mark", "how_many", "is_broken_id", "plain_digits",
+]  # fmt: skip
 
 #: Money inside the engine: exact, four decimals.
 MONEY = "decimal(18, 4)"
@@ -48,6 +50,16 @@ def plain_digits(text: ir.Value) -> ir.Value:
     return text.translate(_WIDE, _NARROW)
 
 
+def how_many(condition: ir.Value) -> ir.Value:
+    """In how many rows a condition holds; null does not hold.
+
+    >>> import ibis
+    >>> how_many(ibis.memtable({"paid": [True, False, None]}).paid).execute()
+    1
+    """
+    return condition.ifelse(1, 0).sum().fill_null(0).cast("int64")
+
+
 def as_text(column: ir.Value) -> ir.Value:
     """Text without surrounding blanks; empty is null."""
     return column.cast("string").strip().re_replace(_EMPTY, "").nullif("")
@@ -79,9 +91,9 @@ def is_broken_id(column: ir.Value) -> ir.Value:
 def _decimal_evidence(text: ir.Value, place: int) -> dict[str, ir.Value]:
     doubtful = text.re_search(_EITHER)
     return {
-        f"point_{place}": text.re_search(_POINT).cast("int64").sum(),
-        f"comma_{place}": text.re_search(_COMMA).cast("int64").sum(),
-        f"either_{place}": doubtful.cast("int64").sum(),
+        f"point_{place}": how_many(text.re_search(_POINT)),
+        f"comma_{place}": how_many(text.re_search(_COMMA)),
+        f"either_{place}": how_many(doubtful),
         f"example_{place}": text.max(where=doubtful),
     }
 

@@ -48,7 +48,15 @@ def matrix_of(table, kind="quadrant"):
         shown[[x, y]] = shown[[x, y]].rank(pct=True) * 100
     cuts = shown[x].median(), shown[y].median()
     shown[kind] = classes(kind, shown[x] >= cuts[0], shown[y] >= cuts[1])
-    return SimpleNamespace(table=shown, x=x, y=y, x_cut=cuts[0], y_cut=cuts[1])
+    value = "sales" if kind == "quadrant" else "margin_12m"
+    shown["margin_12m"] = table["sales"] * 0.3
+    return SimpleNamespace(table=shown, x=x, y=y, x_cut=cuts[0], y_cut=cuts[1], value=value)
+
+
+def moves_of(n):
+    """Moves between all cells of the value matrix."""
+    pairs = pd.DataFrame(itertools.product(labels("value_class"), repeat=2), columns=["from_code", "to_code"])
+    return pairs.assign(kind="value_class", n_customers=np.arange(1, 17) * n)
 
 
 def curve_of(values):
@@ -173,6 +181,7 @@ def all_charts(table, n_months=30):
         "plot_holdout": lambda **o: plots.plot_holdout(SCORES, **o),
         "plot_lorenz": lambda **o: plots.plot_lorenz(curve_of(table["sales"].to_numpy()), 0.612, **o),
         "plot_matrix": lambda **o: plots.plot_matrix(matrix_of(table), **o),
+        "plot_matrix_moves": lambda **o: plots.plot_matrix_moves(moves_of(n), **o),
         "plot_months": lambda **o: plots.plot_months(series, **o),
         "plot_movement": lambda **o: plots.plot_movement(moves, "stage", **o),
         "plot_pyramid": lambda **o: plots.plot_pyramid(tiers, **o),

@@ -141,7 +141,7 @@ def test_a_dear_customer_pays_back_later(shop):
 def test_equity_adds_up(shop):
     customers, forecast, attributes, _, orders = shop
     share = add_on_share(orders)
-    equity = lt.customer_equity(customers, forecast, attributes, share).set_index("part")
+    equity = lt.customer_equity(customers, forecast, attributes, share).set_index("equity_part")
     assert tuple(equity.index) == lt.EQUITY_PARTS
     assert equity.loc[["retention", "add_on"], "value"].sum() == pytest.approx(forecast.table["clv_life"].sum())
     assert equity.loc["add_on", "value"] == pytest.approx(share * forecast.table["clv_life"].sum())
@@ -153,7 +153,7 @@ def test_equity_adds_up(shop):
 
 def test_parts_nobody_knows_stay_empty(shop):
     customers, forecast, *_ = shop
-    equity = lt.customer_equity(customers, forecast).set_index("part")
+    equity = lt.customer_equity(customers, forecast).set_index("equity_part")
     assert equity.loc[["add_on", "acquisition"], "value"].isna().all()
     assert (
         equity.loc["all", "value"]

@@ -53,6 +53,11 @@ class Forecast:
     parts: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
 
     @property
+    def weights(self) -> Weights | None:
+        """The weights of the blend, to forecast another day alike; None where there is no blend."""
+        return getattr(self.fitted.get(BLEND), "weights", None)
+
+    @property
     def orders_column(self) -> str:
         return f"expected_orders_{_period(self.rules)}"
 

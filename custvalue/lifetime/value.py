@@ -173,7 +173,7 @@ def customer_equity(
       won in later years are not in it.
     - ``all``: the sum of the parts that are known.
 
-    Columns: part (ordered codes of :data:`EQUITY_PARTS`), n_customers, value (money), share_value.
+    Columns: equity_part (ordered codes of :data:`EQUITY_PARTS`), n_customers, value (money), share_value.
 
     Source: Blattberg, Getz & Thomas (2001), Customer Equity.
     """
@@ -184,8 +184,8 @@ def customer_equity(
     value = np.array([base - np.nan_to_num(extra), extra, won])
     whole = np.nansum(value) if np.isfinite(base) else np.nan
     heads = [len(customers), len(customers), new["n_new_12m"], np.nan]
-    table = pd.DataFrame({"part": EQUITY_PARTS, "n_customers": heads, "value": [*value, whole]})
-    table["part"] = pd.Categorical(table["part"], EQUITY_PARTS, ordered=True)
+    table = pd.DataFrame({"equity_part": EQUITY_PARTS, "n_customers": heads, "value": [*value, whole]})
+    table["equity_part"] = pd.Categorical(table["equity_part"], EQUITY_PARTS, ordered=True)
     table["n_customers"] = table["n_customers"].astype("Int64")
     return table.assign(share_value=table["value"] / whole if whole > 0 else np.nan)
 

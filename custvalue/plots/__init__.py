@@ -9,7 +9,7 @@ from custvalue.plots.backtest import (
 )
 from custvalue.plots.churn import plot_calls, plot_history, plot_movement, plot_rhythm, plot_stages, plot_survival
 from custvalue.plots.lifetime import plot_alive, plot_forecast, plot_holdout, plot_value_curve
-from custvalue.plots.matrix import plot_matrix
+from custvalue.plots.matrix import plot_matrix, plot_matrix_moves
 from custvalue.plots.pyramid import plot_lorenz, plot_pyramid
 from custvalue.plots.quality import plot_months, plot_quality
 from custvalue.plots.segmentation import plot_clusters, plot_groups, plot_rfm
@@ -27,6 +27,7 @@ __all__ = [
     "plot_lift",
     "plot_lorenz",
     "plot_matrix",
+    "plot_matrix_moves",
     "plot_months",
     "plot_movement",
     "plot_pyramid",
