@@ -7,6 +7,7 @@ The names an analyst needs in a notebook, each found in the module named beside 
 from importlib import import_module as _import_module
 
 _NAMES = {
+    "confidence": ("enough", "how_tested", "stages_tested", "trust"),
     "config": ("Settings", "adjusted", "load_settings"),
     "customers": ("customer_table",),
     "errors": ("AnalysisError", "CustvalueError", "DataError", "UsageError"),
@@ -17,6 +18,7 @@ _NAMES = {
         "backtest_orders",
         "forecast_orders",
         "month_before",
+        "quality_beside",
         "read",
         "read_attributes",
         "read_campaigns",
@@ -66,11 +68,11 @@ _NAMES = {
         "scorecard",
         "totals",
     ),
-    "strategy": ("strategy_for", "strategy_table"),
+    "strategy": ("rule_table", "strategy_for", "strategy_table"),
     "sufficiency": ("fitness_sentence", "is_fit"),
     "timelines": ("add_on_share", "cohort_table", "orders_by_month", "purchase_days"),
     "transactions": ("with_total",),
-    "tables": ("advise", "cut_words", "glossary", "notes", "quadrant_words", "save", "say", "show", "trust"),
+    "tables": ("advise", "cut_words", "glossary", "notes", "quadrant_words", "save", "say", "show"),
 }
 _MODULES = ("churn", "lifetime", "matrix", "pyramid", "segmentation", "sufficiency")
 _HOME = {name: module for module, names in _NAMES.items() for name in names}

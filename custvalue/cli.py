@@ -182,23 +182,12 @@ def _backtest_csv(found: Backtest) -> str:
 
 
 def _backtest_text(found: Backtest, language: str) -> str:
-    """What was tested, the table, why the model was chosen and what the verdict is."""
-    from custvalue.labels import label
-    from custvalue.tables import say, show
+    """What was tested and why the model was chosen, the table, and the verdict."""
+    from custvalue.confidence import how_tested, trust
+    from custvalue.tables import show
 
-    row, over = (table[table["chosen"]].iloc[0] for table in (found.scores, found.pooled))
-    facts = {"n_cutoffs": int(over["n_cutoffs"]), "n_new": int(row["n_new"]), "orders_new": int(row["orders_new"])}
-    facts |= {"cutoff": found.cutoff, "as_of": found.as_of, "days": (found.as_of - found.cutoff).days}
-    model = label("model", found.chosen, language)
-    reason = {"model": model, "rmse": over["rmse"], "mae": over["mae"], "bias": over["bias"], "brier": over["brier"]}
-    verdict = found.verdict
-    told = [
-        say("findings.backtest", language, **facts),
-        show(found.scores[_BACKTEST_COLUMNS], language),
-        say(f"findings.why_{found.why}", language, **reason),
-        say(f"findings.verdict_{verdict['code']}", language, **verdict),
-    ]
-    return "\n\n".join(map(repr, told))
+    table = show(found.scores[_BACKTEST_COLUMNS], language)
+    return "\n\n".join(map(repr, (how_tested(found, language), table, trust(found.verdict, language))))
 
 
 @main.command(help=_both("help_backtest"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,11 @@ from custvalue.textfiles import Chunk, RawFile
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["is_url", "masked", "open_database", "open_duckdb", "open_sqlite"]
+__all__ = ["is_url", "masked", "open_database", "open_duckdb", "open_sqlite", "without_passwords"]
 
 _ROWS = 100_000
-_SECRET = r"((?:password|passwd|pwd|token|secret|api_?key|credentials?)\w*=)[^&\s]*"
+_SECRET = r"((?:password|passwd|pwd|token|secret|api_?key|credentials?)\w*=)([^&\s]*)"
+_PASSWORD = r"(://[^:/@\s]*:)(\S*)(?=@)"
 
 
 def is_url(data: Any) -> bool:
@@ -35,15 +36,27 @@ def masked(url: str) -> str:
     >>> masked("postgres://me:s3cret@host/shop?table=orders")
     'postgres://me:***@host/shop?table=orders'
     """
-    url = re.sub(r"(://[^:/@\s]*:)[^\s]*@", r"\1***@", url)
+    url = re.sub(_PASSWORD, r"\1***", url)
     return re.sub(_SECRET, r"\1***", url, flags=re.IGNORECASE)
+
+
+def _variables_filled(text: str, write: Callable[[str], str]) -> str:
+    """The text with the values of environment variables in place of ``$NAME`` and ``${NAME}``."""
+    return re.sub(
+        r"\$\{(\w+)\}|\$(\w+)", lambda found: write(os.environ.get(found[1] or found[2], found[0])), text
+    )
 
 
 def _expanded(url: str) -> str:
     """The URL with the values of environment variables, written so that any sign may be in them."""
-    return re.sub(
-        r"\$\{(\w+)\}|\$(\w+)", lambda found: quote(os.environ.get(found[1] or found[2], found[0]), safe=""), url
-    )
+    return _variables_filled(url, lambda value: quote(value, safe=""))
+
+
+def _parted(url: str) -> tuple[str, str, list[str]]:
+    """The address, the settings after ``?``, and the query, which is all that follows ``query=``."""
+    base, _, tail = url.partition("?")
+    settings, *query = re.split(r"(?:^|&)query=", tail, maxsplit=1)
+    return base, settings, query
 
 
 def _cut(url: str) -> tuple[str, dict[str, str]]:
@@ -51,20 +64,44 @@ def _cut(url: str) -> tuple[str, dict[str, str]]:
 
     ``$NAME`` before the query stands for an environment variable.
     """
-    base, _, tail = url.partition("?")
-    tail, *query = re.split(r"(?:^|&)query=", tail, maxsplit=1)
-    asked = dict(parse_qsl(tail, keep_blank_values=True))
+    base, settings, query = _parted(url)
+    asked = dict(parse_qsl(settings, keep_blank_values=True))
     wanted = {"table": asked.pop("table")} if "table" in asked else {}
     wanted |= {"query": unquote(query[0])} if query else {}
-    rest = f"?{urlencode(asked)}" if asked else ""
-    return _expanded(base + rest), wanted
+    filled = {key: _variables_filled(value, str) for key, value in asked.items()}
+    return _expanded(base) + (f"?{urlencode(filled)}" if filled else ""), wanted
+
+
+def without_passwords(url: str) -> tuple[str, dict[str, str]]:
+    """The URL with ``$CUSTVALUE_PASSWORD`` (or ``_TOKEN``, ...) in place of what is secret in it, and the values of
+    these environment variables: so it can be written down, and whoever sets them can connect.
+
+    >>> without_passwords("postgres://me:s3cret@host/shop?table=orders")
+    ('postgres://me:$CUSTVALUE_PASSWORD@host/shop?table=orders', {'CUSTVALUE_PASSWORD': 's3cret'})
+    >>> without_passwords("postgres://me:$PASSWORD@host/shop")
+    ('postgres://me:$PASSWORD@host/shop', {})
+    """
+    secrets: dict[str, str] = {}
+
+    def hidden(before: str, secret: str, name: str) -> str:
+        if not secret or re.fullmatch(r"\$(\w+|\{\w+\})", secret):
+            return before + secret
+        secrets[name] = _variables_filled(unquote(secret), str)
+        return f"{before}${name}"
+
+    base, settings, query = _parted(url)
+    base = re.sub(_PASSWORD, lambda found: hidden(found[1], found[2], "CUSTVALUE_PASSWORD"), base)
+    settings = re.sub(
+        _SECRET, lambda found: hidden(found[1], found[2], f"CUSTVALUE_{found[1][:-1].upper()}"), settings, flags=re.I
+    )
+    tail = "&".join([*filter(None, [settings]), *(f"query={text}" for text in query)])
+    return base + (f"?{tail}" if tail else ""), secrets
 
 
 def _without_secrets(error: BaseException, url: str) -> str:
     """The first line of an error without any part of the URL that may be a password."""
     said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    inside = re.findall(r"://[^:/@\s]*:(\S*)@", url)
-    secrets = [*inside, *(found.group().partition("=")[2] for found in re.finditer(_SECRET, url, re.IGNORECASE))]
+    secrets = [secret for _, secret in re.findall(_PASSWORD, url) + re.findall(_SECRET, url, re.IGNORECASE)]
     words = {word for secret in secrets for whole in (secret, unquote(secret)) for word in [whole, *whole.split("/")]}
     for word in sorted(words - {""}, key=len, reverse=True):
         said = said.replace(word, "***")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from custvalue.errors import DataError
-from custvalue.values import how_many, plain_digits
+from custvalue.values import how_many, plain_digits, unpadded
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -23,10 +23,12 @@ __all__ = ["DateReading", "as_date", "date_reading"]
 
 _MARKED = "^'|^=\"|[０-９／－：]"
 _DAY = 86_400
-#: Days of the calendar as text, leap years included.
+#: Days of the calendar as text, leap years included; there is no year 0.
+_YEAR = r"(?:[1-9]\d{3}|0[1-9]\d{2}|00[1-9]\d|000[1-9])"
+_LEAP_YEAR = r"(?:\d{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
 _CALENDAR = (
-    r"^\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))$"
-    r"|^(?:\d{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29$"
+    rf"^{_YEAR}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)"
+    rf"|02-(?:0[1-9]|1\d|2[0-8]))$|^{_LEAP_YEAR}-02-29$"
 )
 _EPOCH = dt.date(1970, 1, 1)
 _SERIAL_ZERO = -25_569  #: day 0 of Excel, 1899-12-30, in days since 1970-01-01
@@ -91,12 +93,12 @@ def _plain(column: ir.Value) -> ir.Value:
         sane = column.abs() < 1e15
         whole = sane.ifelse(column, ibis.literal(0).cast(column.type())).floor().cast("int64").cast("string")
         return sane.ifelse(whole, ibis.null("string"))
-    return column.cast("string").strip()
+    return unpadded(column.cast("string"))
 
 
 def _unmarked(text: ir.Value) -> ir.Value:
     """Without the marks of a spreadsheet that keeps a number as text, and with the usual digits."""
-    return plain_digits(text.re_replace(r"^'|^=\"|\"$", "").strip())
+    return plain_digits(unpadded(text.re_replace(r"^'|^=\"|\"$", "")))
 
 
 def _part(text: ir.Value, pattern: str, group: int) -> ir.Value:

@@ -47,7 +47,7 @@ class _Kernel(AsyncKernelManager):
         self.run.kernel = self
         if self.has_trait("transport_encryption") and zmq.has("curve"):
             self.transport_encryption = "auto"  # other users of the machine can not read along
-        await super().start_kernel(**options | {"env": _environment(home)})
+        await super().start_kernel(**options | {"env": _environment(home) | self.run.secrets})
         if self.run.stopped:
             self.run.stop()
 
@@ -55,8 +55,9 @@ class _Kernel(AsyncKernelManager):
 class _Run:
     """One notebook on its way: its files, its kernel, and whether it was stopped from outside."""
 
-    def __init__(self, source: Path, staging: Path) -> None:
+    def __init__(self, source: Path, staging: Path, secrets: Mapping[str, str]) -> None:
         self.source = source
+        self.secrets = dict(secrets)
         self.output = staging / "notebooks" / source.name
         self.home = staging / ".kernels" / source.stem
         self.kernel: _Kernel | None = None
@@ -224,16 +225,17 @@ def execute(
     *,
     seconds: float = 1800,
     done: Callable[[str], None] = lambda name: None,
+    secrets: Mapping[str, str] | None = None,
 ) -> dict[str, float]:
     """Run notebooks with the same parameters, as many at a time as there are cores.
 
     The executed notebooks are written to ``staging/notebooks``; their working folder is ``staging``. Returns
     the seconds each took, by name. The last notebook is started first: the review at the end computes most.
     The first failure (``AnalysisError``) or an interrupt stops the others at once. ``done`` is called with
-    the name of each finished notebook.
+    the name of each finished notebook. ``secrets`` are environment variables of the kernels, written nowhere.
     """
     (staging / "notebooks").mkdir(exist_ok=True)
-    runs = [_Run(path, staging) for path in notebooks]
+    runs = [_Run(path, staging, secrets or {}) for path in notebooks]
     pool = ThreadPoolExecutor(max_workers=max(1, min(len(runs), os.cpu_count() or 1)))
     seconds_of: dict[str, float] = {}
     with _quiet():

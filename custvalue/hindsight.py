@@ -36,7 +36,7 @@ def _after(orders: Orders, cutoff: dt.date) -> pd.DataFrame:
     return found.drop(columns="first").assign(days_to_next=days)
 
 
-def stage_calls(orders: Orders, settings: Settings, days: int = 0) -> tuple[pd.DataFrame, dt.date]:
+def stage_calls(orders: Orders, settings: Settings, days: int = 0) -> tuple[pd.DataFrame, dt.date | None]:
     """The stages as they would have been given ``days`` before the as-of date, and what the customers then did.
 
     The customer table, the models and the stages of that day see nothing that came later; which model forecasts is
@@ -44,9 +44,11 @@ def stage_calls(orders: Orders, settings: Settings, days: int = 0) -> tuple[pd.D
     of the history, 28 to 365 days). The table of :func:`custvalue.churn.judged_calls` and the day; pass the table to
     :func:`custvalue.churn.confirmed`.
 
-    Raises ``DataError`` where the history is too short to go back so far.
+    Where the history is too short to hide anything, no rows and None; ``DataError`` where it has fewer ``days``.
     """
     cutoff = _cutoff(orders, settings, days)
+    if cutoff is None:
+        return churn.no_calls(), None
     early = customer_table(orders, cutoff)
     expected = lifetime.forecast(early, cutoff, settings.lifetime)
     known = early.merge(expected.table, on="customer_id", validate="1:1")
@@ -55,13 +57,11 @@ def stage_calls(orders: Orders, settings: Settings, days: int = 0) -> tuple[pd.D
     return churn.judged_calls(early, given, _after(orders, cutoff), length), cutoff
 
 
-def _cutoff(orders: Orders, settings: Settings, days: int) -> dt.date:
+def _cutoff(orders: Orders, settings: Settings, days: int) -> dt.date | None:
     first = pd.Timestamp(_purchases(orders).order_date.min().execute())
     history = (pd.Timestamp(orders.as_of) - first).days
-    if days:
-        cutoff = orders.as_of - dt.timedelta(days=days)
-    else:
-        cutoff = lifetime.cutoff_day(pd.DataFrame({"first_order": [first]}), orders.as_of, settings.lifetime)
-    if cutoff is None or (days and not 0 < days < history):
+    if not days:
+        return lifetime.cutoff_day(pd.DataFrame({"first_order": [first]}), orders.as_of, settings.lifetime)
+    if not 0 < days < history:
         raise DataError("stages_not_testable", got=days, history=history)
-    return cutoff
+    return orders.as_of - dt.timedelta(days=days)

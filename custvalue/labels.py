@@ -169,7 +169,7 @@ _UNITS = {
     "money": _money,
     "count": lambda value: f"{value:,.0f}",
     "days": lambda value: f"{value:,.0f}",
-    "number": lambda value: f"{value:,.2f}",
+    "number": lambda value: f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.2f}",
     "plain": _plain,
     "tenths": lambda value: f"{value:,.1f}",
     "date": lambda value: value.strftime("%Y-%m-%d"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
-__all__ = ["ParquetTable", "local_time", "open_parquet"]
+__all__ = ["ParquetTable", "open_parquet"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class ParquetTable:
     files: tuple[tuple[str, int], ...]
 
 
-def local_time(column: ir.Value, zone: str) -> ir.Value:
-    """The time on the clocks of a zone (``Asia/Shanghai`` or ``+08:00``) of an instant, in DuckDB and PostgreSQL."""
+def _local_time(column: ir.Value, zone: str) -> ir.Value:
+    """The time on the clocks of a zone (``Asia/Shanghai`` or ``+08:00``) of an instant."""
     import ibis
     import ibis.expr.datatypes as dt
 
@@ -56,7 +56,7 @@ def _plain(column: ir.Value, kind: pa.DataType | None, zone: str) -> ir.Value:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if pa.types.is_timestamp(kind) and kind.tz:
-        return local_time(column, zone or kind.tz)
+        return _local_time(column, zone or kind.tz)
     odd = (pa.types.is_null, pa.types.is_nested, pa.types.is_duration, pa.types.is_interval, pa.types.is_decimal256)
     return column.cast("string") if any(is_odd(kind) for is_odd in odd) else column
 

@@ -29,6 +29,7 @@ __all__ = [
     "backtest_orders",
     "forecast_orders",
     "month_before",
+    "quality_beside",
     "read",
     "read_attributes",
     "read_campaigns",
@@ -137,6 +138,22 @@ def read_campaigns(data: Any, settings: Settings | None = None, orders: Orders |
     if path is None:
         return None
     return clean_campaigns(path, ReadRules(), timezone=settings.timezone, known=_known(orders))
+
+
+def quality_beside(data: Any, settings: Settings | None = None, orders: Orders | None = None) -> pd.DataFrame:
+    """The account of the tables beside the orders: one row per table_beside (events, campaigns), status and reason.
+
+    Column rows; no row where there are no such tables.
+
+    >>> quality_beside("no/such/folder").empty
+    True
+    """
+    import pandas as pd
+
+    found = {"events": read_events(data, settings, orders), "campaigns": read_campaigns(data, settings, orders)}
+    columns = ["table_beside", "status", "reason", "rows"]
+    parts = [contacts.quality.assign(table_beside=name) for name, contacts in found.items() if contacts is not None]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 def read_labels(data: Any, settings: Settings | None = None, language: str = "en") -> Mapping[str, Mapping[str, str]]:

@@ -42,9 +42,11 @@ class Pack:
 
 @dataclass(frozen=True)
 class _Job:
-    """What one report is made of; ``source`` is the data's name as the pages show it."""
+    """What one report is made of; ``source`` is the data's name as the pages show it, ``secrets`` the environment
+    variables in ``data`` that stand for passwords."""
 
     data: str
+    secrets: Mapping[str, str]
     source: str
     config: str
     language: str
@@ -182,7 +184,7 @@ def _run_notebooks(job: _Job, as_of: str, time_limit: float, progress: bool) -> 
     values = (job.data, as_of, job.language, job.config, "tables")
     with _progress(len(job.notebooks), job.language, progress) as done:
         parameters = dict(zip(_PARAMETERS, values, strict=True))
-        seconds = execute(job.notebooks, parameters, job.staging, seconds=time_limit, done=done)
+        seconds = execute(job.notebooks, parameters, job.staging, seconds=time_limit, done=done, secrets=job.secrets)
     shutil.rmtree(job.staging / ".kernels", ignore_errors=True)
     (job.staging / _FRAME).unlink(missing_ok=True)
     return seconds
@@ -316,8 +318,8 @@ def run_report(
         found = _find_notebooks(notebooks)
         check_parameters(found, _PARAMETERS)
         orders = read(data, settings)
-        source = _source_name(data)
-        job = _Job(_data_path(data, staging), source, config, settings.language, staging, found)
+        named, secrets = without_passwords(_data_path(data, staging)) if is_url(data) else (_data_path(data, staging), {})
+        job = _Job(named, secrets, _source_name(data), config, settings.language, staging, found)
         month = str(orders.as_of)[:7]
         try:
             manifest = _fill(job, data, orders, time_limit, progress)

@@ -39,7 +39,8 @@ def _by_number(returns: ir.Table, bought: ir.Table) -> ir.Table:
     pairs = returns.inner_join(orders, ["customer_id", "order_id"])
     pairs = pairs.filter(pairs.day <= pairs.order_date)
     latest = pairs.group_by("row_number", "order_id").aggregate(counts_on=pairs.day.max())
-    return latest.select("row_number", "counts_on", counts_order=latest.order_id, purchase_row=ibis.null("int64"))
+    none = ibis.null(latest.row_number.type())
+    return latest.select("row_number", "counts_on", counts_order=latest.order_id, purchase_row=none)
 
 
 def _equal_goods(returns: ir.Table, bought: ir.Table) -> ir.Table:

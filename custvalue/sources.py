@@ -18,7 +18,7 @@ from custvalue.databases import is_url, masked, open_database, open_duckdb, open
 from custvalue.errors import DataError, UsageError
 from custvalue.files import find_file, kind_of, open_file, order_files, readable
 from custvalue.loading import RESERVED, Source, engine_names, is_header, load, stripped
-from custvalue.parquet import local_time, open_parquet
+from custvalue.parquet import open_parquet
 from custvalue.shapes import arrow_of_frame, check_layout, no_rows, plain_types
 from custvalue.textfiles import Chunk, RawFile
 
@@ -89,31 +89,28 @@ def _frame(data: Any) -> RawFile:
     return _whole(table)
 
 
-def _kept_order(table: ir.Table) -> list[Any]:
-    """What the rows of a database are numbered by: nothing where it keeps their order, else all plain columns, so that
-    a row has the same number each time it is asked for."""
-    if table.get_backend().name == "duckdb":
-        return []
-    return [table[name] for name, kind in table.schema().items() if kind.is_primitive() or kind.is_decimal()]
+def _order_kept(table: ir.Table) -> list[Any]:
+    """What the rows of a database are numbered by: nothing where it keeps their order, else all columns, so that a row
+    has the same number each time it is asked for."""
+    return [] if table.get_backend().name == "duckdb" else [table[name] for name in table.columns]
 
 
-def _plain(column: ir.Value, zone: str) -> ir.Value:
+def _plain(column: ir.Value) -> ir.Value:
     kind = column.type()
-    if kind.is_timestamp() and kind.timezone and zone:
-        return local_time(column, zone)
     return column.cast("string") if kind.is_nested() or kind.is_uuid() or kind.is_json() else column
 
 
-def _in_place(table: ir.Table, name: str, columns: Mapping[str, str] | None, zone: str) -> Source:
+def _in_place(table: ir.Table, name: str, columns: Mapping[str, str] | None) -> Source:
     """A table of a database as a source; its rows stay there."""
     import ibis
 
     names = stripped(table.columns)
     mapping = match_columns(names, columns)
     new = engine_names(names, mapping)
-    shown = {name: _plain(table[old], zone) for name, old in zip(new, table.columns, strict=True)}
-    number = ibis.row_number().over(ibis.window(order_by=_kept_order(table))) + 1
-    return Source(table.select(**shown, row_number=number), name, "", mapping)
+    shown = {name: _plain(table[old]) for name, old in zip(new, table.columns, strict=True)}
+    plain = table.select(**shown)
+    number = ibis.row_number().over(ibis.window(order_by=_order_kept(plain))) + 1
+    return Source(plain.mutate(row_number=number), name, "", mapping)
 
 
 def _parquet(paths: list[Path], labels: list[str], name: str, columns: Mapping[str, str] | None, zone: str) -> Source:
@@ -149,7 +146,7 @@ def _from_files(data: str, rules: ReadRules, columns: Mapping[str, str] | None, 
     if kind == "parquet":
         return _parquet(paths, labels, name, columns, zone)
     if kind == "database" and paths[0].suffix.lower() == ".duckdb":
-        return _in_place(open_duckdb(paths[0]), name, columns, zone)
+        return _in_place(open_duckdb(paths[0]), name, columns)
     if kind == "database":
         return load(iter([(name, open_sqlite(paths[0]))]), name, rules, columns)
     if len(paths) > 1:
@@ -158,10 +155,10 @@ def _from_files(data: str, rules: ReadRules, columns: Mapping[str, str] | None, 
     return load(iter(sheets), name, rules, columns, zone=zone, several=len(sheets) > 1)
 
 
-def _from_url(url: str, rules: ReadRules, columns: Mapping[str, str] | None, zone: str) -> Source:
+def _from_url(url: str, rules: ReadRules, columns: Mapping[str, str] | None) -> Source:
     if url.startswith("sqlite://"):
         return load(iter([(masked(url), open_sqlite(url))]), masked(url), rules, columns)
-    return _in_place(open_database(url), masked(url), columns, zone)
+    return _in_place(open_database(url), masked(url), columns)
 
 
 def read_source(
@@ -176,7 +173,7 @@ def read_source(
     columns
         {canonical name: name in the file} for names the alias table does not know.
     timezone
-        Where the days are those of; typed times with a zone become the time there. Empty: the zone of the column.
+        Where the days are those of; typed times with a zone fall on the day there. Empty: the zone of the column.
 
     Rows of Parquet files and databases stay where they are. Databases that keep no order number their rows by the
     values of all columns.
@@ -195,11 +192,11 @@ def read_source(
 
     rules = rules or ReadRules()
     if is_url(data):
-        return _from_url(data, rules, columns, timezone)
+        return _from_url(data, rules, columns)
     if isinstance(data, (str, Path)):
         return _from_files(str(data), rules, columns, timezone)
     if isinstance(data, ir.Table):
-        return _in_place(data, "table", columns, timezone)
+        return _in_place(data, "table", columns)
     name = "table" if type(data).__module__.startswith("pyarrow") else "data frame"
     return load(iter([(name, _frame(data))]), name, rules, columns, zone=timezone)
 

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from custvalue.errors import UsageError, nearest
-from custvalue.labels import catalogue, label
+from custvalue.labels import catalogue, label, labels, text
 
-__all__ = ["Strategy", "strategy_for", "strategy_table"]
+__all__ = ["Strategy", "rule_table", "strategy_for", "strategy_table"]
 
 
 @dataclass(frozen=True)
@@ -82,3 +82,18 @@ def strategy_table(kind: str, language: str = "en", codes: Iterable[str] | None 
     table = pd.DataFrame(rows, columns=fields).rename(columns={"code": kind, "measure": "measure_text"})
     table[kind] = pd.Categorical(table[kind], categories=known, ordered=True)
     return table
+
+
+def rule_table(kind: str, rules: Any, language: str = "en") -> pd.DataFrame:
+    """How a customer gets into each group of a kind, with the limits in force: one row per code, ``kind`` and ``rule``.
+
+    ``rules`` holds the limits (such as :class:`custvalue.churn.ChurnRules`); the words are ``locale/rules.toml``.
+
+    >>> from custvalue.churn import ChurnRules
+    >>> rule_table("stage", ChurnRules(cultivate_repeats=3)).set_index("stage").loc["cultivate", "rule"]
+    'Bought on at most 3 days after the first'
+    """
+    limits = {name: getattr(rules, name) for name in dir(rules) if not name.startswith("_")}
+    codes = list(labels(kind, language))
+    said = [text(f"rules.{kind}_{code}", language, **limits) for code in codes]
+    return pd.DataFrame({kind: pd.Categorical(codes, categories=codes, ordered=True), "rule": said})

@@ -22,16 +22,15 @@ __all__ = [
     "Sentence",
     "Sentences",
     "ShownTable",
-    "TrustBox",
     "advise",
     "cut_words",
+    "filled",
     "glossary",
     "notes",
     "quadrant_words",
     "save",
     "say",
     "show",
-    "trust",
 ]
 
 _MISSING = "–"
@@ -80,22 +79,16 @@ _ADVICE = """\
 </div>"""
 
 
-_TRUST = """\
-<div class="cv-trust cv-trust-{{ box.code }}">
-<p><strong>{{ box.title }}</strong> {{ box.advice }}</p>
-<dl>
-{%- for word, number, meaning in box.numbers %}
-<div><dt>{{ word }}</dt><dd><b>{{ number }}</b> {{ meaning }}</dd></div>
-{%- endfor %}
-</dl>
-</div>"""
-
-
 @cache
 def _template(source: str) -> Any:
     from jinja2 import Environment
 
     return Environment(autoescape=True).from_string(source)
+
+
+def filled(source: str, **values: Any) -> str:
+    """A template of HTML with its values, all of them escaped."""
+    return _template(source).render(**values)
 
 
 @dataclass(frozen=True)
@@ -118,7 +111,7 @@ class ShownTable:
 
     def _repr_html_(self) -> str:
         cells = [_STYLES[column.align] + (_ONE_LINE if column.align == "number" else "") for column in self.columns]
-        return _template(_PAGE).render(table=self, styles=_STYLES, cells=cells)
+        return filled(_PAGE, table=self, styles=_STYLES, cells=cells)
 
     def __repr__(self) -> str:
         lines = [[column.heading for column in self.columns], *self.rows]
@@ -160,26 +153,10 @@ class Advice:
     groups: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
     def _repr_html_(self) -> str:
-        return _template(_ADVICE).render(groups=self.groups)
+        return filled(_ADVICE, groups=self.groups)
 
     def __repr__(self) -> str:
         return "\n\n".join("\n".join([title, *(f"  {w}: {s}" for w, s in items)]) for title, items in self.groups)
-
-
-@dataclass(frozen=True)
-class TrustBox:
-    """Whether to trust a forecast: the verdict, what to do, and (word, number, meaning) of each figure behind it."""
-
-    code: str
-    title: str
-    advice: str
-    numbers: tuple[tuple[str, str, str], ...]
-
-    def _repr_html_(self) -> str:
-        return _template(_TRUST).render(box=self)
-
-    def __repr__(self) -> str:
-        return "\n".join([f"{self.title} {self.advice}", *(f"  {w}: {n} {m}" for w, n, m in self.numbers)])
 
 
 def _width(word: str) -> int:
@@ -220,9 +197,9 @@ def _align(series: pd.Series, unit: str, words: Mapping[str, str]) -> str:
     return "number" if not words and unit != "text" and (unit or numeric) else "text"
 
 
-def _unit(series: pd.Series, name: str) -> str:
-    """The unit of a column; fractions of a column the catalogue does not know are plain numbers."""
-    return unit_of(name) or ("number" if types.is_float_dtype(series) else "")
+def _unit(series: pd.Series, name: str, otherwise: str) -> str:
+    """The unit of a column; ``otherwise`` is that of fractions in a column the catalogue does not know."""
+    return unit_of(name) or (otherwise if types.is_float_dtype(series) else "")
 
 
 def _words(name: str, language: str, currency: str, own: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
@@ -249,12 +226,13 @@ def show(
     title: str = "",
     max_rows: int = 30,
     labels: Mapping[str, Mapping[str, str]] | None = None,
+    unit: str = "number",
 ) -> ShownTable:
     """A finished table for its reader: headings, words and units put on; the index is not shown.
 
     Columns named like a kind of ``locale/labels.toml`` are codes and shown as words; ``labels`` gives the
-    words of the data's own codes as ``{column: {code: word}}``. Rows beyond ``max_rows`` are counted, not
-    shown. All text is escaped in the HTML; the meaning of each column is the tooltip of its heading.
+    words of the data's own codes as ``{column: {code: word}}``, ``unit`` the unit of columns the catalogue does not
+    know. Rows beyond ``max_rows`` are counted, not shown. All text is escaped in the HTML; the meaning of each column is the tooltip of its heading.
 
     >>> tiers = {"tier": ["gold", "iron"], "sales": [1234567.8, None], "share_sales": [0.25, 0.75]}
     >>> show(pd.DataFrame(tiers), currency="CNY")
@@ -266,10 +244,10 @@ def show(
     columns, cells = [], []
     for place, name in enumerate(map(str, frame.columns)):
         series = shown.iloc[:, place]
-        unit, words = _unit(series, name), _words(name, language, currency, labels or {})
+        measured, words = _unit(series, name, unit), _words(name, language, currency, labels or {})
         title_of = _clean(heading(name, language, currency))
-        columns.append(ShownColumn(title_of, describe(name, language), _align(series, unit, words)))
-        cells.append([_cell(value, unit, words, language) for value in series])
+        columns.append(ShownColumn(title_of, describe(name, language), _align(series, measured, words)))
+        cells.append([_cell(value, measured, words, language) for value in series])
     note = _note(len(frame) - len(shown), frame.empty, language)
     return ShownTable(_clean(title), tuple(columns), tuple(zip(*cells, strict=True)), note)
 
@@ -316,28 +294,6 @@ def advise(kind: str, language: str = "en", codes: Iterable[str] | None = None) 
             (words[code], tuple((heading(field, language), row[field]) for field in fields))
             for code, row in zip(table[kind], table.to_dict("records"), strict=True)
         )
-    )
-
-
-def trust(verdict: Mapping[str, Any], language: str = "en") -> TrustBox:
-    """The trust box of a forecast, from the verdict of :attr:`custvalue.lifetime.Backtest.verdict`.
-
-    >>> trust({"code": "good", "bias": -0.05, "brier_skill": 0.2, "rmse_ratio": 0.9, "model": "bg_nbd"}).numbers[0][:2]
-    ('Total', '-5.0%')
-    """
-    code = verdict["code"]
-    known = code != "unknown"
-    numbers = tuple(
-        (
-            text(f"tables.trust_{name}", language),
-            format_value(verdict[name], unit),
-            text(f"tables.trust_{name}_means", language),
-        )
-        for name, unit in (("bias", "change"), ("brier_skill", "percent"), ("rmse_ratio", "number"))
-        if known
-    )
-    return TrustBox(
-        code, text(f"tables.trust_{code}", language), text(f"tables.trust_{code}_advice", language), numbers
     )
 
 

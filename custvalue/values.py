@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MONEY", "as_id", "as_money", "as_number", "as_text", "decimal_mark", "how_many", "is_broken_id", "plain_digits",
+    "unpadded",
 ]  # fmt: skip
 
 #: Money inside the engine: exact, four decimals.
@@ -30,7 +31,8 @@ _JUNK = (
     "(?i)[\\s'’‘`\u00a0\u202f\u2009$€£¥￥₹₽₩₺₫₴₦₱฿₪₡₲₵₸₮元圆]|CNY|RMB|USD|EUR|GBP|HKD|TWD|JPY|AUD|CAD|NZD|SGD|CHF|SEK"
     "|NOK|DKK|PLN|CZK|HUF|INR|BRL|MXN|KRW|THB|MYR|VND|TRY|ZAR|US|HK|NT|Rs\\.?|R|Fr\\.?|kr\\.?|zł|Kč|Ft|人民币|美|欧|港|日|円"
 )
-_PLAIN = r"^[-+]?\d{1,14}(\.\d*)?$"
+_AROUND = r"^\s+|\s+$"
+_PLAIN = {".": r"^[-+]?\d{1,14}(\.\d*)?$", ",": r"^[-+]?\d{1,14}(,\d*)?$"}
 _SIMPLE = {".": r"^[-+]?(\d{1,14}(\.\d*)?|\.\d+)([eE][-+]?\d{1,2})?$", ",": r"^[-+]?\d{1,14}$"}
 _SIZE = {".": r"((\d+|\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})+,\d{3})(\.\d*)?|\.\d+)", ",": r"(\d+|\d{1,3}(\.\d{3})+)(,\d*)?"}
 _FORM = {mark: rf"^([-+]?{size}|\({size}\)|{size}-)[万亿]?$" for mark, size in _SIZE.items()}
@@ -50,6 +52,15 @@ def plain_digits(text: ir.Value) -> ir.Value:
     return text.translate(_WIDE, _NARROW)
 
 
+def unpadded(text: ir.Value) -> ir.Value:
+    """Text without blanks around.
+
+    Spark reads the escapes that Ibis writes for vertical tab and form feed as the letters v and f, and would take these
+    off as well, so there it is a pattern.
+    """
+    return text.re_replace(_AROUND, "") if text.get_backend().name == "pyspark" else text.strip()
+
+
 def how_many(condition: ir.Value) -> ir.Value:
     """In how many rows a condition holds; null does not hold.
 
@@ -62,7 +73,7 @@ def how_many(condition: ir.Value) -> ir.Value:
 
 def as_text(column: ir.Value) -> ir.Value:
     """Text without surrounding blanks; empty is null."""
-    return column.cast("string").strip().re_replace(_EMPTY, "").nullif("")
+    return unpadded(column.cast("string")).re_replace(_EMPTY, "").nullif("")
 
 
 def as_id(column: ir.Value) -> ir.Value:
@@ -75,7 +86,7 @@ def as_id(column: ir.Value) -> ir.Value:
     if column.type().is_floating():
         whole = (column == column.floor()) & (column.abs() < _EXACT)
         return as_text(whole.ifelse(column.cast("int64").cast("string"), column.cast("string")))
-    text = column.cast("string").strip().re_replace(r"^'|^=\"|\"$", "")
+    text = unpadded(column.cast("string")).re_replace(r"^'|^=\"|\"$", "")
     text = text.re_search("[０-９]").ifelse(plain_digits(text), text)
     return as_text(text.re_search(r"^\d+\.0+$").ifelse(text.re_replace(r"\.0+$", ""), text))
 
@@ -85,7 +96,7 @@ def is_broken_id(column: ir.Value) -> ir.Value:
     too large to hold every digit."""
     if column.type().is_floating():
         return (column.abs() >= _EXACT).fill_null(False)
-    return column.cast("string").strip().re_search(_BROKEN_ID).fill_null(False)
+    return unpadded(column.cast("string")).re_search(_BROKEN_ID).fill_null(False)
 
 
 def _decimal_evidence(text: ir.Value, place: int) -> dict[str, ir.Value]:
@@ -111,7 +122,7 @@ def decimal_mark(table: ir.Table, names: list[str], given: str = "") -> str:
         return given or "."
     evidence: dict[str, ir.Value] = {}
     for place, name in enumerate(names):
-        evidence |= _decimal_evidence(table[name].strip(), place)
+        evidence |= _decimal_evidence(unpadded(table[name]), place)
     found = table.aggregate(**evidence).execute().iloc[0]
     count = {kind: sum(found[f"{kind}_{i}"] > 0 for i in range(len(names))) for kind in ("point", "comma", "either")}
     if count["comma"] and not count["point"] and count["either"]:
@@ -120,15 +131,29 @@ def decimal_mark(table: ir.Table, names: list[str], given: str = "") -> str:
     return "," if count["comma"] and not count["point"] else "."
 
 
+def _written(column: ir.Value, decimal: str) -> tuple[ir.Value, ir.Value]:
+    """A written number without signs of money, codes and gaps; and its bare digits with a point as decimal mark."""
+    text = plain_digits(column).re_replace(_JUNK, "")
+    bare = text.re_replace(r"[-+()万亿,]" if decimal == "." else r"[-+()万亿.]", "").replace(decimal, ".")
+    return text, bare
+
+
 def _written_number(column: ir.Value, decimal: str) -> ir.Value:
     """A number from its written form: signs, codes and gaps are left out, then the form decides."""
     import ibis
 
-    text = plain_digits(column).re_replace(_JUNK, "")
-    bare = text.re_replace(r"[-+()万亿,]" if decimal == "." else r"[-+()万亿.]", "").replace(decimal, ".")
+    text, bare = _written(column, decimal)
     scale = ibis.cases((text.re_search("万$"), 1e4), (text.re_search("亿$"), 1e8), else_=1.0)
     sign = text.re_search(r"[-(]").ifelse(-1.0, 1.0)
     return text.re_search(_FORM[decimal]).ifelse(bare.cast("float64") * scale * sign, ibis.null("float64"))
+
+
+def _written_money(column: ir.Value, decimal: str) -> tuple[ir.Value, ir.Value]:
+    """Where the written form is a plain sum of money (no 万 or 亿), and that sum, never by way of a float."""
+    text, bare = _written(column, decimal)
+    plain = text.re_search(_FORM[decimal]) & bare.re_search(_PLAIN["."]) & ~text.re_search("[万亿]$")
+    money = bare.cast(MONEY)
+    return plain, text.re_search(r"[-(]").ifelse(-money, money)
 
 
 def as_number(column: ir.Value, decimal: str = ".") -> ir.Value:
@@ -143,7 +168,7 @@ def as_number(column: ir.Value, decimal: str = ".") -> ir.Value:
     if column.type().is_numeric():
         number = column.cast("float64")
         return (number.abs() < 1e300).ifelse(number, ibis.null("float64"))
-    text = column.cast("string").strip()
+    text = unpadded(column.cast("string"))
     return text.re_search(_SIMPLE[decimal]).ifelse(text.cast("float64"), _written_number(text, decimal))
 
 
@@ -156,10 +181,14 @@ def _within(number: ir.Value, kept: ir.Value) -> ir.Value:
 
 def as_money(column: ir.Value, decimal: str = ".") -> ir.Value:
     """A sum of money as an exact decimal; null where it is no number or beyond 10**14."""
+    import ibis
+
     if column.type().is_decimal() or column.type().is_integer():
         return _within(column.cast("float64"), column)
     number = as_number(column, decimal)
-    if not column.type().is_string() or decimal == ",":
+    if not column.type().is_string():
         return _within(number, number)
-    text = column.strip()
-    return text.re_search(_PLAIN).ifelse(text.cast(MONEY), _within(number, number))
+    text = unpadded(column)
+    exact = (text.replace(",", ".") if decimal == "," else text).cast(MONEY)
+    plain = (text.re_search(_PLAIN[decimal]), exact)
+    return ibis.cases(plain, _written_money(text, decimal), else_=_within(number, number))

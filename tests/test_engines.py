@@ -84,7 +84,11 @@ def stored(engine, rows: pd.DataFrame, name: str, schema: ibis.Schema = SCHEMA):
     texts = {c: rows[c].map(str, na_action="ignore") for c in schema if schema[c] != "int64"}
     plain = ibis.schema({c: "int64" if schema[c] == "int64" else "string" for c in schema})
     arrow = pa.Table.from_pandas(rows.assign(**texts), plain.to_pyarrow(), preserve_index=False)
-    return engine.create_table(name, arrow, schema=plain, overwrite=True).cast(schema)
+    if engine.name != "pyspark":
+        return engine.create_table(name, arrow, schema=plain, overwrite=True).cast(schema)
+    # Ibis hands Arrow to Spark through pandas, whose missing texts arrive as "NaN".
+    engine._session.createDataFrame(arrow).createOrReplaceTempView(name)
+    return engine.table(name).cast(schema)
 
 
 def assert_same(got: pd.DataFrame, expected: pd.DataFrame) -> None:

@@ -21,8 +21,8 @@ from conftest import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-# asked for without an import: the engine and its pin, and the tool the notebooks are opened with
-NOT_IMPORTED = {"duckdb", "jupyterlab", "sqlglot"}
+# asked for without an import: the pin of the engine, and the tool the notebooks are opened with
+NOT_IMPORTED = {"jupyterlab", "sqlglot"}
 TOOLS = {"hatchling", "import-linter", "nbval", "pytest-xdist", "ruff"}
 CLIENT = {"jupyterlab", "lifetimes", "matplotlib", "nbval", "pandas", "papermill", "scikit-learn", "seaborn"}
 CONDA_NAMES = {"duckdb": "python-duckdb", "ibis-framework": "ibis-duckdb", "jupyter-client": "jupyter_client"}

@@ -95,11 +95,11 @@ def test_money_with_decimal_commas():
 
 
 def test_money_of_texts_is_exact():
-    assert [str(v) for v in listed(as_money(column(["12345678901234.5678", "0.1", "1,234.56"])))] == [
-        "12345678901234.5678",
-        "0.1000",
-        "1234.5600",
-    ]
+    written = ["12345678901234.5678", "0.1", "1,234.56", "¥3,602,869,014,036.47-", ".5", "1.2万"]
+    exact = ["12345678901234.5678", "0.1000", "1234.5600", "-3602869014036.4700", "0.5000", "12000.0000"]
+    assert [str(v) for v in listed(as_money(column(written)))] == exact
+    commas = as_money(column(["3.602.869.014.036,47", "(1.234)", "7"]), ",")
+    assert [str(v) for v in listed(commas)] == ["3602869014036.4700", "-1234.0000", "7.0000"]
 
 
 def test_typed_money_that_is_none():

@@ -1,7 +1,7 @@
 """Where each customer stands in the life of the relation, when he is next due, the warning board."""
 
 from custvalue.churn.board import basket_misses, falling_spend, leaving
-from custvalue.churn.calls import EXPECTATIONS, confirmed, judged_calls
+from custvalue.churn.calls import EXPECTATIONS, confirmed, judged_calls, no_calls
 from custvalue.churn.change import adjusted_p, change_p
 from custvalue.churn.history import history
 from custvalue.churn.rules import BONDS, SHORT_STAGES, STAGES, ChurnRules, stage_forms
@@ -28,6 +28,7 @@ __all__ = [
     "judged_calls",
     "leaving",
     "next_order",
+    "no_calls",
     "order_gaps",
     "stage_forms",
     "stages",

@@ -48,6 +48,13 @@ _EVENTS: dict[str, Callable[[pd.DataFrame, int], pd.Series]] = {
 }
 
 
+def no_calls() -> pd.DataFrame:
+    """The table of :func:`judged_calls` without a row."""
+    flags = {name: pd.array([], dtype="boolean") for name in EXPECTATIONS}
+    table = pd.DataFrame({"customer_id": pd.Series([], dtype="str"), "stage": pd.Categorical([], STAGES, ordered=True)})
+    return table.assign(days_to_next=pd.array([], dtype="Int64"), sales_after=0.0, **flags)
+
+
 def judged_calls(customers: pd.DataFrame, stages: pd.DataFrame, after: pd.DataFrame, days: int) -> pd.DataFrame:
     """What each customer did in the ``days`` after the day his stage was given.
 

@@ -18,9 +18,10 @@ def history(days: pd.DataFrame, fitted: Any, customer_id: str, as_of: dt.date | 
     """Purchases and P(alive) of one customer, day by day from his first purchase to ``as_of``.
 
     ``days`` has one row per customer and purchase day: ``customer_id``, ``order_date`` and ``n_orders`` where known.
-    ``fitted`` has ``p_alive(x, t_x, T)`` in weeks. One row per day: ``day``; ``orders_of_day``, purchases of that day;
-    ``p_alive`` at its end, from the purchases up to then. The parameters are those fitted on everybody's whole history:
-    it is the model's view in hindsight, not what it would have said on the day.
+    ``fitted`` has ``p_alive(x, t_x, T)`` in weeks; without it (None) P(alive) is missing. One row per day: ``day``;
+    ``orders_of_day``, purchases of that day; ``p_alive`` at its end, from the purchases up to then. The parameters are
+    those fitted on everybody's whole history: it is the model's view in hindsight, not what it would have said on the
+    day.
 
     Raises ``DataError`` for a customer without a purchase up to ``as_of``.
 
@@ -41,6 +42,5 @@ def history(days: pd.DataFrame, fitted: Any, customer_id: str, as_of: dt.date | 
     bought = orders.to_numpy() > 0
     age = np.arange(len(calendar), dtype=float)
     x, t_x = np.cumsum(bought) - 1.0, np.maximum.accumulate(np.where(bought, age, 0.0))
-    return pd.DataFrame(
-        {"day": calendar, "orders_of_day": orders.to_numpy(), "p_alive": fitted.p_alive(x, t_x / 7, age / 7)}
-    )
+    p_alive = np.full(len(x), np.nan) if fitted is None else fitted.p_alive(x, t_x / 7, age / 7)
+    return pd.DataFrame({"day": calendar, "orders_of_day": orders.to_numpy(), "p_alive": p_alive})

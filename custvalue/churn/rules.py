@@ -57,6 +57,24 @@ class ChurnRules:
     cultivate_repeats: int = 2
     rhythm_group: str = ""
 
+    @property
+    def falls_to(self) -> float:
+        """The share of the year before's sales that ``fall`` leaves.
+
+        >>> round(ChurnRules(fall=0.5).falls_to, 3)
+        0.333
+        """
+        return (1 - self.fall) / (1 + self.fall)
+
+    @property
+    def grows_by(self) -> float:
+        """The rise on the year before's sales that ``growth`` asks for; infinite for 1.
+
+        >>> round(ChurnRules(growth=0.2).grows_by, 3)
+        0.5
+        """
+        return (1 + self.growth) / (1 - self.growth) - 1 if self.growth < 1 else float("inf")
+
     def __post_init__(self) -> None:
         later = self.overdue_drop >= self.overdue_decline
         check_rule("overdue_decline", self.overdue_decline, self.overdue_decline > 0, "> 0")

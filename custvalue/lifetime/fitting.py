@@ -20,7 +20,7 @@ from custvalue.lifetime.rules import MODELS
 
 __all__ = ["Fitted", "fit", "fit_best", "grouped_rows", "model_inputs"]
 
-#: Up to so many customers the package ``lifetimes`` fits and our gradient confirms; above, our likelihood alone.
+#: Up to so many customers the package ``lifetimes`` is asked too, where our own search finds no maximum.
 LIFETIMES_UP_TO = 5_000
 #: The search for a maximum starts on so many customers, drawn at random; the last steps are taken on all of them.
 FIT_SAMPLE = 30_000
@@ -64,16 +64,14 @@ def _is_peak(found: np.ndarray | None, likelihood: Likelihood) -> _Found | None:
 
 
 def _climbed(likelihood: Likelihood, rows: pd.DataFrame) -> _Found | None:
-    """The first maximum that ``lifetimes`` (for few customers) or our search from several starts finds."""
+    """The first maximum that our search from several starts or, for few customers, ``lifetimes`` finds."""
     family = likelihood.family
-    if family.fitter and likelihood.n <= LIFETIMES_UP_TO:
-        found = _is_peak(from_lifetimes(family, rows, np.exp(_start(family, rows, 1.0))), likelihood)
-        if found is not None:
-            return found
     for out in (1.0, 0.1, 10.0):
         found = _is_peak(searched(likelihood, _start(family, rows, out)), likelihood)
         if found is not None:
             return found
+    if family.fitter and likelihood.n <= LIFETIMES_UP_TO:
+        return _is_peak(from_lifetimes(family, rows, np.exp(_start(family, rows, 1.0))), likelihood)
     return None
 
 
@@ -202,10 +200,10 @@ def _learned(model: str, rows: pd.DataFrame) -> Fitted | None:
 def fit(rows: pd.DataFrame, model: str) -> Fitted:
     """Fit one model (or set up a naive rule) on the rows of :func:`grouped_rows`.
 
-    Maximum likelihood. Up to 5,000 customers ``lifetimes`` fits, and the slopes of our own likelihood confirm that it
-    found the maximum. Otherwise, and for more customers, our likelihood is searched from several starts, the first
-    steps on 30,000 customers drawn with a fixed seed, the last on all. Where no maximum is found: the model's limit
-    without drop-out if that is as likely (note ``no_churn_seen:<model>``), else the maximum under a weak prior
+    Maximum likelihood: our likelihood, with its slopes, is searched from several starts, the first steps on 30,000
+    customers drawn with a fixed seed, the last on all. Where that finds no maximum, up to 5,000 customers, the package
+    ``lifetimes`` searches too, and our slopes confirm what it found. Where there is none: the model's limit without
+    drop-out if that is as likely (note ``no_churn_seen:<model>``), else the maximum under a weak prior
     (``penalised:<model>``). For ``mbg_cnbd_k`` the regularity k is the most likely of 1 to 4, 1 where the rows have no
     ``sum_log_gaps``. Raises ``AnalysisError`` when no attempt gives sane parameters (always so when nobody bought
     twice).

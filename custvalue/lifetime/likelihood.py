@@ -109,7 +109,7 @@ def polished(likelihood: Likelihood, start: np.ndarray, bend: np.ndarray, steps:
         step = -np.linalg.solve(bend, slopes)
         gain = -(slopes @ step) * likelihood.n
         if gain < _GAIN:
-            return at
+            return at + step
         further, new_slopes = likelihood(at + step)
         if not further <= value + 1e-12 * abs(value):
             return None

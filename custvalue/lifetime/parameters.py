@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from custvalue.lifetime.blend import Blend
 from custvalue.lifetime.fitted import Fitted
 from custvalue.lifetime.forecasts import Forecast
 from custvalue.lifetime.models import FAMILIES
@@ -21,7 +22,8 @@ def parameter_table(forecast: Forecast) -> pd.DataFrame:
     """One row per fitted model: model, n_customers, parameters (name, estimate, 95% interval), log_likelihood, chosen.
 
     The interval is the normal one of the logarithm of the parameter. Time is in weeks, money in the unit of the data.
-    The spend model has its own row; ``chosen`` marks the model that forecasts the orders.
+    Of the blend the weights of its two rules are shown. The spend model has its own row; ``chosen`` marks the model
+    that forecasts the orders.
     """
     rows = [
         (model, fitted.n_customers, _with_intervals(fitted), fitted.log_likelihood, model == forecast.chosen)
@@ -33,6 +35,8 @@ def parameter_table(forecast: Forecast) -> pd.DataFrame:
 
 
 def _with_intervals(fitted: Fitted) -> str:
+    if isinstance(fitted, Blend):
+        return _words({"past_rate": fitted.weights.orders, "nbd": fitted.weights.buys})
     names = FAMILIES[fitted.model].names
     if fitted.covariance is None or any(note.startswith("no_churn_seen") for note in fitted.notes):
         return _words(fitted.parameters)
