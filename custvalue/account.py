@@ -115,7 +115,7 @@ def extreme_amounts(accepted: ir.Table) -> dict[str, Any]:
 
 
 def _returns(accepted: ir.Table) -> dict[str, int]:
-    """How many returns found their purchase, and how many orders came back as a whole."""
+    """Returns with and without a purchase, orders that came back as a whole, customers who bought nothing else."""
     back = accepted.amount < 0
     number = accepted.order_id.coalesce("").concat(" ", accepted.order_date.cast("string"), " ", accepted.customer_id)
     gone = accepted.cancelled_on.notnull() & ~back
@@ -123,12 +123,15 @@ def _returns(accepted: ir.Table) -> dict[str, int]:
         matched=how_many(back & accepted.counts_on.notnull()),
         unmatched=how_many(back & accepted.counts_on.isnull()),
         cancelled=number.nunique(where=gone),
+        bought=accepted.customer_id.nunique(where=~back),
+        kept=accepted.customer_id.nunique(where=~back & accepted.cancelled_on.isnull()),
     )
     found = row.execute().iloc[0].fillna(0)
     return {
         "returns_matched": int(found["matched"]),
         "returns_unmatched": int(found["unmatched"]),
         "orders_cancelled": int(found["cancelled"]),
+        "customers_cancelled": int(found["bought"] - found["kept"]),
     }
 
 
@@ -142,7 +145,7 @@ def facts_of(quality: pd.DataFrame, accepted: ir.Table, source: Source) -> dict[
     row = row.execute().iloc[0]
     by = quality.groupby("status")[["rows", "money"]].sum().reindex(["accepted", "quarantined"], fill_value=0)
     has_returns = bool((quality.loc[quality["reason"] == "returned", "rows"] > 0).any())
-    none = {"returns_matched": 0, "returns_unmatched": 0, "orders_cancelled": 0}
+    none = {"returns_matched": 0, "returns_unmatched": 0, "orders_cancelled": 0, "customers_cancelled": 0}
     return {
         "rows_in": int(quality["rows"].sum()),
         "rows_accepted": int(by.loc["accepted", "rows"]),

@@ -20,22 +20,31 @@ if TYPE_CHECKING:
 __all__ = ["customer_expression", "customer_table", "day_rows", "grouped_counts"]
 
 _YEAR = 365
+#: Money is summed in ten-thousandths, as whole numbers in doubles: as exact as decimals up to 2^53 of them (900 billion
+#: a customer), the same in any order, and faster to sum.
+_PARTS = 10_000
+_SUM = "decimal(38, 4)"
+
+
+def _in_parts(money: ir.Value) -> ir.Value:
+    return (money.cast("float64") * _PARTS).round().cast("float64")
 
 
 def _lines(orders: ir.Table) -> ir.Table:
-    """The order rows with what was bought and what came back side by side; where orders have no number, none."""
+    """The order rows with what was bought and what came back side by side, in ten-thousandths; where orders have no
+    number, none."""
     import ibis
 
-    nothing = ibis.null(orders.amount.type())
+    nothing, parts = ibis.null("float64"), _in_parts(orders.amount)
     numbered = orders.order_id.type().is_string()
     return orders.select(
         "customer_id",
         "order_date",
-        "margin",
         "category",
+        margin=_in_parts(orders.margin),
         order_id=orders.order_id if numbered else ibis.literal(""),
-        bought=(orders.amount >= 0).ifelse(orders.amount, nothing),
-        returned=(orders.amount < 0).ifelse(-orders.amount, nothing),
+        bought=(orders.amount >= 0).ifelse(parts, nothing),
+        returned=(orders.amount < 0).ifelse(-parts, nothing),
     )
 
 
@@ -60,13 +69,14 @@ def _days(lines: ir.Table) -> ir.Table:
 
 
 def _gaps(days: ir.Table) -> ir.Table:
-    """The days with ``gap``, the days since the purchase day before; empty on the first one and on days of returns."""
+    """The days with ``gap``, the days since the purchase day before; empty on the first one and on days of returns.
+
+    Days with returns only stand in a partition of their own, so that the row before a purchase day is a purchase day.
+    """
     import ibis
 
-    purchase = days.bought.notnull()
-    purchase_day = purchase.ifelse(days.order_date, ibis.null("date"))
-    earlier = ibis.window(group_by="customer_id", order_by="order_date", preceding=(None, 1))
-    gaps = days.mutate(before=purchase_day.max().over(earlier))
+    in_time = ibis.window(group_by=["customer_id", days.bought.isnull()], order_by="order_date")
+    gaps = days.mutate(before=days.order_date.lag().over(in_time))
     gap = gaps.order_date.delta(gaps.before, unit="day").cast("float64")
     return gaps.mutate(gap=gaps.bought.notnull().ifelse(gap, ibis.null("float64")))
 
@@ -76,7 +86,7 @@ def _totals(gaps: ir.Table, as_of: dt.date) -> ir.Table:
     last_year = gaps.order_date > as_of - dt.timedelta(days=_YEAR)
     year_before = (gaps.order_date > as_of - dt.timedelta(days=2 * _YEAR)) & ~last_year
     purchase = gaps.bought.notnull()
-    net = (gaps.bought.coalesce(0) - gaps.returned.coalesce(0)).cast("float64")
+    net = (gaps.bought.coalesce(0.0) - gaps.returned.coalesce(0.0)) / _PARTS
     totals = gaps.group_by("customer_id").aggregate(
         first_order=gaps.order_date.min(where=purchase),
         last_order=gaps.order_date.max(where=purchase),
@@ -135,8 +145,8 @@ def _shown(table: ir.Table, as_of: dt.date) -> ir.Table:
     import ibis
 
     between = table.last_order.delta(table.first_order, unit="day")
-    returned = {c: table[c].coalesce(0) for c in ("returned", "returned_12m", "returned_prior_12m")}
-    last_year, year_before = table.bought_12m.coalesce(0), table.bought_prior_12m.coalesce(0)
+    returned = {c: table[c].coalesce(0.0) for c in ("returned", "returned_12m", "returned_prior_12m")}
+    last_year, year_before = table.bought_12m.coalesce(0.0), table.bought_prior_12m.coalesce(0.0)
     money = {
         "sales": table.bought - returned["returned"],
         "margin": table.margin,
@@ -148,10 +158,10 @@ def _shown(table: ir.Table, as_of: dt.date) -> ir.Table:
         "repeat_sales": table.bought - table.first_bought,
     }
     return table.mutate(
-        **{name: value.cast("float64") for name, value in money.items()},
+        **{name: value / _PARTS for name, value in money.items()},
         days_since_last=ibis.literal(as_of).delta(table.last_order, unit="day"),
         tenure_days=ibis.literal(as_of).delta(table.first_order, unit="day"),
-        mean_order_value=table.bought.cast("float64") / table.n_orders,
+        mean_order_value=table.bought / _PARTS / table.n_orders,
         mean_gap_days=between / table.n_repeats.nullif(0),
         sum_log_gaps=table.sum_log_gaps.coalesce(0.0),
         n_orders_12m=table.n_orders_12m.coalesce(0),
@@ -165,7 +175,8 @@ def day_rows(orders: ir.Table) -> ir.Table:
 
     ``bought`` is empty on days with returns only, ``returned`` is positive and empty on days without a return.
     """
-    return _days(_lines(orders))
+    days = _days(_lines(orders))
+    return days.mutate(**{name: (days[name] / _PARTS).cast(_SUM) for name in ("bought", "returned", "margin")})
 
 
 def customer_expression(orders: ir.Table, as_of: dt.date, attributes: tuple[str, ...] = ()) -> ir.Table:
@@ -252,7 +263,7 @@ def customer_table(orders: Orders, as_of: dt.date | None = None, attributes: tup
     import pandas as pd
 
     expression = customer_expression(orders.table, as_of or orders.as_of, attributes)
-    table = expression.execute()
+    table = expression.to_pyarrow().to_pandas(date_as_object=False)
     for column in ("first_order", "last_order"):
         table[column] = pd.to_datetime(table[column]).astype("datetime64[s]")
     counts = ["n_orders", "n_repeats", "days_since_last", "tenure_days", "n_returns", "n_orders_12m"]

@@ -18,7 +18,7 @@ from custvalue.textfiles import Chunk, RawFile
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["is_url", "masked", "open_database", "open_duckdb", "open_sqlite", "without_passwords"]
+__all__ = ["is_url", "masked", "open_database", "open_duckdb", "open_sqlite", "with_absolute_file", "without_passwords"]
 
 _ROWS = 100_000
 _SECRET = r"((?:password|passwd|pwd|token|secret|api_?key|credentials?)\w*=)([^&\s]*)"
@@ -42,9 +42,7 @@ def masked(url: str) -> str:
 
 def _variables_filled(text: str, write: Callable[[str], str]) -> str:
     """The text with the values of environment variables in place of ``$NAME`` and ``${NAME}``."""
-    return re.sub(
-        r"\$\{(\w+)\}|\$(\w+)", lambda found: write(os.environ.get(found[1] or found[2], found[0])), text
-    )
+    return re.sub(r"\$\{(\w+)\}|\$(\w+)", lambda found: write(os.environ.get(found[1] or found[2], found[0])), text)
 
 
 def _expanded(url: str) -> str:
@@ -73,8 +71,8 @@ def _cut(url: str) -> tuple[str, dict[str, str]]:
 
 
 def without_passwords(url: str) -> tuple[str, dict[str, str]]:
-    """The URL with ``$CUSTVALUE_PASSWORD`` (or ``_TOKEN``, ...) in place of what is secret in it, and the values of
-    these environment variables: so it can be written down, and whoever sets them can connect.
+    """The URL with ``$CUSTVALUE_PASSWORD`` (``..._2``, ...) in place of passwords and tokens written in it, and the
+    values of these environment variables: so it can be written down, and whoever sets them can connect.
 
     >>> without_passwords("postgres://me:s3cret@host/shop?table=orders")
     ('postgres://me:$CUSTVALUE_PASSWORD@host/shop?table=orders', {'CUSTVALUE_PASSWORD': 's3cret'})
@@ -83,17 +81,19 @@ def without_passwords(url: str) -> tuple[str, dict[str, str]]:
     """
     secrets: dict[str, str] = {}
 
-    def hidden(before: str, secret: str, name: str) -> str:
+    def hidden(found: re.Match[str]) -> str:
+        before, secret = found.groups()
         if not secret or re.fullmatch(r"\$(\w+|\{\w+\})", secret):
             return before + secret
+        name = "CUSTVALUE_PASSWORD" + (f"_{len(secrets) + 1}" if secrets else "")
         secrets[name] = _variables_filled(unquote(secret), str)
         return f"{before}${name}"
 
+    if not is_url(url):
+        return url, secrets
     base, settings, query = _parted(url)
-    base = re.sub(_PASSWORD, lambda found: hidden(found[1], found[2], "CUSTVALUE_PASSWORD"), base)
-    settings = re.sub(
-        _SECRET, lambda found: hidden(found[1], found[2], f"CUSTVALUE_{found[1][:-1].upper()}"), settings, flags=re.I
-    )
+    base = re.sub(_PASSWORD, hidden, base)
+    settings = re.sub(_SECRET, hidden, settings, flags=re.IGNORECASE)
     tail = "&".join([*filter(None, [settings]), *(f"query={text}" for text in query)])
     return base + (f"?{tail}" if tail else ""), secrets
 
@@ -135,6 +135,19 @@ def _file_of(base: str) -> Path:
     path = unquote(base.partition("://")[2].partition("?")[0])
     near = Path(path.removeprefix("/"))
     return near if near.is_file() else Path(path)
+
+
+def with_absolute_file(url: str) -> str:
+    """The URL of an SQLite or DuckDB file with its whole path, so that it holds in any working folder; others as given.
+
+    >>> with_absolute_file("postgres://host/shop")
+    'postgres://host/shop'
+    """
+    base, mark, tail = url.partition("?")
+    backend = base.partition("://")[0]
+    if backend not in ("sqlite", "duckdb") or not _file_of(base).is_file():
+        return url
+    return f"{backend}:///{quote(_file_of(base).resolve().as_posix())}{mark}{tail}"
 
 
 def _sqlite_rows(connection: sqlite3.Connection, query: str, name: str) -> Iterator[Chunk]:
@@ -187,11 +200,31 @@ def open_sqlite(place: Path | str) -> RawFile:
     return RawFile(columns, "", _sqlite_rows(connection, query, path.name))
 
 
+def _spark(base: str) -> Any:
+    """Spark at ``spark://host:7077``, ``spark://local[2]`` or ``spark://yarn``, with the settings after ``?``.
+
+    The session is made here, because Ibis sets what a URL says a second time, which Spark refuses for its master.
+    """
+    import ibis
+    from pyspark.sql import SparkSession
+
+    address, _, settings = base.partition("?")
+    place = address.partition("://")[2]
+    builder = SparkSession.builder.appName("custvalue")
+    if place:
+        builder = builder.master(address if ":" in place else place)
+    for key, value in parse_qsl(settings):
+        builder = builder.config(key, value)
+    return ibis.pyspark.connect(builder.getOrCreate())
+
+
 def _connected(url: str, base: str) -> Any:
     import ibis
 
     if base.startswith("duckdb://"):
         return _attached(_file_of(base))
+    if base.startswith("spark://"):
+        return _spark(base)
     if not hasattr(ibis, base.partition("://")[0].replace("postgresql", "postgres")):
         raise DataError("unknown_database", got=masked(url)[:300])
     return ibis.connect(base)

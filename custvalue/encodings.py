@@ -32,7 +32,6 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_FOREIGN_LINE = re.compile(rb"[^\r\n]{0,400}[\x80-\xff][^\r\n]{0,400}")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 _LETTERS = frozenset("äöüßéèêëàâçîïôùûñáíóúãõåæøœÄÖÜÉÈÀÇÑÁÍÓÚÅØÆÂÊÎÔìòý")
@@ -94,11 +93,10 @@ def _blocks(path: Path) -> Iterator[bytes]:
 def _foreign_lines(data: bytes, room: int) -> list[bytes]:
     """The lines of a block that hold more than ASCII, up to a number of bytes in all."""
     lines: list[bytes] = []
-    for match in _FOREIGN_LINE.finditer(data):
-        lines.append(match[0])
-        room -= len(match[0])
-        if room <= 0:
-            break
+    for line in data.splitlines():
+        if room > 0 and not line.isascii():
+            lines.append(line)
+            room -= len(line)
     return lines
 
 

@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from custvalue.databases import with_absolute_file, without_passwords
 from custvalue.errors import AnalysisError, UsageError
 from custvalue.labels import text
 
@@ -59,8 +60,10 @@ def _is_local(data: Any) -> bool:
 
 
 def _absolute(path: Any) -> str:
-    """An absolute path, since notebooks run in another folder; a URL or an empty text stays as it is."""
-    return os.path.abspath(path) if str(path) and _is_local(path) else str(path)
+    """An absolute path, since notebooks run in another folder; an empty text stays as it is."""
+    if not _is_local(path):
+        return with_absolute_file(str(path))
+    return os.path.abspath(path) if str(path) else ""
 
 
 def _data_path(data: Any, staging: Path) -> str:
@@ -318,7 +321,7 @@ def run_report(
         found = _find_notebooks(notebooks)
         check_parameters(found, _PARAMETERS)
         orders = read(data, settings)
-        named, secrets = without_passwords(_data_path(data, staging)) if is_url(data) else (_data_path(data, staging), {})
+        named, secrets = without_passwords(_data_path(data, staging))
         job = _Job(named, secrets, _source_name(data), config, settings.language, staging, found)
         month = str(orders.as_of)[:7]
         try:

@@ -232,7 +232,8 @@ def show(
 
     Columns named like a kind of ``locale/labels.toml`` are codes and shown as words; ``labels`` gives the
     words of the data's own codes as ``{column: {code: word}}``, ``unit`` the unit of columns the catalogue does not
-    know. Rows beyond ``max_rows`` are counted, not shown. All text is escaped in the HTML; the meaning of each column is the tooltip of its heading.
+    know. Rows beyond ``max_rows`` are counted, not shown. All text is escaped in the HTML; the meaning of each column
+    is the tooltip of its heading.
 
     >>> tiers = {"tier": ["gold", "iron"], "sales": [1234567.8, None], "share_sales": [0.25, 0.75]}
     >>> show(pd.DataFrame(tiers), currency="CNY")

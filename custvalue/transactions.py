@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from custvalue.account import REASONS, facts_of, quality_table, quarantine_table, with_total
 from custvalue.aliases import layout_of, per_order_columns, unfinished_words
-from custvalue.days import as_date, date_reading
+from custvalue.days import DateReading, as_date, date_reading
 from custvalue.errors import DataError, UsageError
 from custvalue.refusals import check_attributes, refuse_no_purchases
 from custvalue.returns import with_returns, without_returns
@@ -176,7 +176,7 @@ def _parsed(
     columns = {
         "customer_id": as_id(raw.customer_id),
         "order_id": _order_id(raw),
-        "order_date": as_date(raw.order_date, reading),
+        "order_date": raw.order_date,
         "amount": amount,
         "margin": margin,
         "quantity": as_number(raw.quantity, decimal) if "quantity" in raw.columns else none,
@@ -184,7 +184,17 @@ def _parsed(
         "broken": is_broken_id(raw.customer_id),
     }
     columns |= {c: as_text(raw[c]) if c in raw.columns else ibis.null("string") for c in (*_OPTIONAL, *attributes)}
-    return raw.select("row_number", **columns).cache(), margin_from
+    return _with_days(raw.select("row_number", **columns), reading).cache(), margin_from
+
+
+def _with_days(rows: ir.Table, reading: DateReading) -> ir.Table:
+    """Rows with their dates understood; a written date is taken apart once, however many rows it stands in."""
+    if not rows.order_date.type().is_string():
+        return rows.mutate(order_date=as_date(rows.order_date, reading))
+    written = rows.select(written="order_date").distinct()
+    days = written.mutate(day=as_date(written.written, reading)).cache()
+    rows = rows.rename(written="order_date").left_join(days, "written")
+    return rows.rename(order_date="day").drop("written", "written_right")
 
 
 def _day_one(rules: ReadRules) -> dt.date | None:
@@ -335,7 +345,10 @@ def _known_returns(accepted: ir.Table, quality: pd.DataFrame, rules: CleanRules)
 def _notes(source: Source, facts: Mapping[str, Any]) -> tuple[str, ...]:
     """Codes of what a reader of the figures must know."""
     counts = {"extreme_amounts": facts["extreme_amounts"]["rows"]}
-    counts |= {name: facts[name] for name in ("orders_cancelled", "returns_matched", "returns_unmatched")}
+    counts |= {
+        name: facts[name]
+        for name in ("orders_cancelled", "customers_cancelled", "returns_matched", "returns_unmatched")
+    }
     found = [f"{name}:{n:,}" for name, n in counts.items() if n]
     if layout_of(_columns_of(source)) and "amount" not in source.mapping:
         found.append("order_totals_unused")

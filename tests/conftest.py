@@ -24,6 +24,15 @@ def sample() -> Path:
     return ROOT / "data" / "sample"
 
 
+@pytest.fixture(scope="session")
+def postgres_url():
+    """The URL of an empty database of a real PostgreSQL server, started once; skipped where none is installed."""
+    from engines import postgres_server
+
+    with postgres_server() as url:
+        yield url
+
+
 @pytest.fixture
 def rows() -> pd.DataFrame:
     """Six order rows of three customers: two buy again, one returns something."""

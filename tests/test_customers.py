@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from conftest import real_file
 
 from custvalue.columns import CUSTOMER_COLUMNS
 from custvalue.config import load_settings
-from custvalue.customers import customer_expression, customer_table
+from custvalue.customers import customer_expression, customer_table, day_rows
 from custvalue.pipeline import read
 from custvalue.returns import counted
 from custvalue.timelines import orders_by_month
@@ -132,3 +133,43 @@ def test_the_sum_of_log_gaps_by_hand():
     table = customer_table(read(frame, load_settings(as_of="2024-03-31"))).set_index("customer_id")
     assert table.loc["1", "sum_log_gaps"] == pytest.approx(np.log(7) + np.log(53))
     assert table.loc["2", "sum_log_gaps"] == 0
+
+
+def test_sums_of_money_are_exact_whatever_the_order():
+    """Ten thousand times 0.1 is 1,000, in doubles only where they hold whole numbers; small and large in any order."""
+    rng = np.random.default_rng(4)
+    large = ["99999999.99", "-0.01", "12345678.91"]
+    amounts = np.array(["0.1"] * 10_000 + large)
+    days = np.array(["2024-01-01", "2024-02-01"]).repeat([5_000, 5_003])
+    found = []
+    for _ in range(2):
+        at = rng.permutation(len(amounts))
+        frame = pd.DataFrame({"customer_id": "1", "order_date": days[at], "amount": amounts[at]})
+        table = customer_table(read(frame, load_settings(as_of="2024-03-31")))
+        assert table["sales"].item() == 112_346_678.89
+        assert table["repeat_sales"].item() == 112_346_178.90
+        assert table["returns"].item() == 0.01
+        found.append(table)
+    pd.testing.assert_frame_equal(*found, check_exact=True)
+
+
+def test_days_of_a_customer_hold_exact_money():
+    frame = pd.DataFrame({"customer_id": "1", "order_date": "2024-01-01", "amount": ["0.1", "0.2", "-0.7001"]})
+    orders = read(frame, load_settings(as_of="2024-01-31"))
+    row = day_rows(orders.table).execute().iloc[0]
+    assert (row["bought"], row["returned"], row["n_returns"]) == (Decimal("0.3"), Decimal("0.7001"), 1)
+
+
+def test_a_day_of_returns_does_not_break_the_gap_around_it():
+    frame = pd.DataFrame(
+        {
+            "customer_id": "1",
+            "order_date": ["2024-01-01", "2024-01-05", "2024-01-11", "2024-01-12", "2024-01-31"],
+            "amount": [10, -2, 10, -2, 10],
+        }
+    )
+    row = customer_table(read(frame, load_settings(as_of="2024-01-31"))).iloc[0]
+    assert (row["n_repeats"], row["mean_gap_days"], row["n_returns"]) == (2, 15.0, 2)
+    assert row["sum_log_gaps"] == pytest.approx(np.log(10) + np.log(20))
+    assert row["sd_gap_days"] == pytest.approx(np.sqrt(50))
+    assert (row["sales"], row["repeat_sales"]) == (26.0, 20.0)

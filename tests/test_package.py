@@ -42,7 +42,9 @@ def declared(requirements: list[str]) -> dict[str, str]:
 
 
 DEPENDENCIES = declared(PYPROJECT["project"]["dependencies"])
-TEST_EXTRA = declared(PYPROJECT["project"]["optional-dependencies"]["test"])
+EXTRAS = PYPROJECT["project"]["optional-dependencies"]
+TEST_EXTRA = declared(EXTRAS["test"])
+ENGINES = declared([*EXTRAS["postgres"], *EXTRAS["spark"]])
 
 
 def imported(sources: list[str]) -> set[str]:
@@ -73,7 +75,7 @@ def distributions(names: set[str]) -> set[str]:
 
 def test_every_import_is_declared_and_every_declared_package_is_used():
     used = distributions(imported(sources("custvalue") + notebook_cells()))
-    assert used - set(DEPENDENCIES) == set()
+    assert used - set(DEPENDENCIES) - set(ENGINES) == set()
     assert set(DEPENDENCIES) - used == NOT_IMPORTED
 
 
@@ -82,6 +84,10 @@ def test_the_tests_import_what_the_package_and_the_test_extra_ask_for():
     used = distributions(imported(sources("tests")) - own)
     assert used - set(DEPENDENCIES) - set(TEST_EXTRA) == set()
     assert set(TEST_EXTRA) - used == TOOLS
+
+
+def test_the_engines_of_the_extras_are_there_for_the_tests():
+    assert set(ENGINES) <= set(DEPENDENCIES) | set(TEST_EXTRA)
 
 
 def test_what_the_client_named_is_asked_for():

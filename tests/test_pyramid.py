@@ -1,9 +1,9 @@
 import datetime as dt
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import real_file
 
 from custvalue.config import load_settings
 from custvalue.errors import DataError, UsageError
@@ -29,8 +29,6 @@ from custvalue.pyramid import (
     with_profit,
 )
 from custvalue.tables import notes
-
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def customers(values):
@@ -189,9 +187,7 @@ def _top_three(sales):
 
 
 def test_cdnow_top_shares():
-    path = DATA / "cdnow" / "CDNOW_master.txt"
-    if not path.exists():
-        pytest.skip("the CDNOW master file is not beside the repository")
+    path = real_file("cdnow/CDNOW_master.txt")
     names = ["id", "day", "cds", "value"]
     rows = pd.read_csv(path, sep=r"\s+", header=0, names=names, dtype={"id": str})
     sales = rows.groupby("id")["value"].sum()
@@ -202,9 +198,7 @@ def test_cdnow_top_shares():
 
 
 def test_online_retail_top_shares():
-    path = DATA / "online_retail" / "online_retail.csv.gz"
-    if not path.exists():
-        pytest.skip("the Online Retail file is not beside the repository")
+    path = real_file("online_retail/online_retail.csv.gz")
     columns = ["Quantity", "UnitPrice", "CustomerID"]
     rows = pd.read_csv(path, encoding="latin-1", usecols=columns).dropna()
     rows = rows[(rows["Quantity"] > 0) & (rows["UnitPrice"] > 0)]

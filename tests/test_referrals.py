@@ -144,8 +144,9 @@ def test_leading_zeros_of_referrers_survive_reading(tmp_path, rows):
 def test_the_sample(sample):
     customers, attributes = customer_table(read(sample)), read_attributes(sample)
     found = referral_value(customers, attributes)
-    assert found.notes == ()
-    named = attributes["referrer"].notna().sum()
-    assert found.totals["n"] == found.table["n_brought"].sum() == named
-    roots = found.table[found.table["referrer"].isna()]
+    named = attributes.loc[attributes["customer_id"].isin(customers["customer_id"]), "referrer"].dropna()
+    known = named.isin(customers["customer_id"])  # the others bought nothing that they kept
+    assert found.notes == (f"unknown:{(~known).sum()}",) == ("unknown:7",)
+    assert found.totals["n"] == found.table["n_brought"].sum() == known.sum()
+    roots = found.table[~found.table["referrer"].isin(customers["customer_id"])]
     assert roots["network_value"].sum() == pytest.approx(customers["sales"].sum())

@@ -6,11 +6,9 @@ import datetime as dt
 
 import pandas as pd
 import pytest
-from conftest import real_file
 
 from custvalue.customers import customer_table
 from custvalue.errors import UsageError
-from custvalue.pipeline import read
 from custvalue.returns import counted
 from custvalue.sources import read_source
 from custvalue.transactions import CleanRules, clean
@@ -137,14 +135,3 @@ def test_rows_and_money_are_those_of_the_file(rows):
     orders = clean(read_source(rows))
     assert float(orders.table.amount.sum().execute()) == orders.facts["money_accepted"] == 62.5
     assert counted(orders.table, orders.as_of).amount.sum().execute() == 62.5
-
-
-def test_online_retail_nets_the_80995_pieces():
-    orders = read(real_file("online_retail/online_retail.csv.gz"), whole_file=True)
-    assert (orders.facts["rows_accepted"], orders.facts["money_accepted"]) == (406_789, 8_300_065.81)
-    table = orders.table
-    big = table.filter(table.quantity.abs() == 80_995).order_by("row_number").execute()
-    assert big["cancelled_on"].astype(str).str[:10].tolist() == ["2011-12-09"] * 2
-    assert float(counted(table, orders.as_of).amount.sum().execute()) == pytest.approx(8_300_065.81, abs=0.005)
-    assert orders.facts["extreme_amounts"]["largest"] == 168_469.60
-    assert "16446" in set(customer_table(orders)["customer_id"])

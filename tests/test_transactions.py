@@ -10,7 +10,9 @@ from conftest import real_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from custvalue.customers import customer_table
 from custvalue.errors import DataError, UsageError
+from custvalue.returns import counted
 from custvalue.sources import ReadRules, read_source
 from custvalue.transactions import CleanRules, clean, last_complete_month
 
@@ -199,9 +201,13 @@ def test_last_complete_month_needs_the_last_day():
     assert last_complete_month(dt.date(2024, 2, 10), first=dt.date(2024, 2, 1)) == dt.date(2024, 2, 10)
 
 
-def test_online_retail_check_sums():
-    orders = clean(read_source(real_file("online_retail/online_retail.csv.gz")))
-    facts = orders.facts
+@pytest.fixture(scope="module")
+def online_retail():
+    return clean(read_source(real_file("online_retail/online_retail.csv.gz")))
+
+
+def test_online_retail_check_sums(online_retail):
+    orders, facts = online_retail, online_retail.facts
     assert (facts["rows_in"], facts["money_in"]) == (541_909, 9_747_747.93)
     assert facts["money_accepted"] == 8_300_065.81
     assert facts["customers"] == 4_338
@@ -212,6 +218,17 @@ def test_online_retail_check_sums():
         "zero_price": 40,
     }
     assert orders.quality.set_index("reason").loc["purchased", "money"] == pytest.approx(8_911_407.90, abs=0.005)
+
+
+def test_online_retail_nets_the_80995_pieces(online_retail):
+    orders = online_retail
+    assert (orders.facts["rows_accepted"], orders.facts["money_accepted"]) == (406_789, 8_300_065.81)
+    table = orders.table
+    big = table.filter(table.quantity.abs() == 80_995).order_by("row_number").execute()
+    assert big["cancelled_on"].astype(str).str[:10].tolist() == ["2011-12-09"] * 2
+    assert float(counted(table, orders.as_of).amount.sum().execute()) == pytest.approx(8_300_065.81, abs=0.005)
+    assert orders.facts["extreme_amounts"]["largest"] == 168_469.60
+    assert "16446" in set(customer_table(orders)["customer_id"])
 
 
 def test_cdnow_check_sums():

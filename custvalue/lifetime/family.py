@@ -16,6 +16,8 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import digamma, expit, gammaln
 
+from custvalue.lifetime.quadrature import legendre
+
 __all__ = ["Family", "Nbd", "Parameters", "by_count"]
 
 Parameters = Mapping[str, float]
@@ -106,7 +108,7 @@ class Family(ABC):
         scale = q["alpha"] + T
         length = np.log1p(_NEGLIGIBLE / (discount * scale))
         total = np.zeros(np.shape(x))
-        for node, weight in zip(*np.polynomial.legendre.leggauss(_TIME_NODES), strict=True):
+        for node, weight in legendre(_TIME_NODES):
             weeks = scale * np.expm1(length * (node + 1) / 2)
             step = discount * np.exp(-discount * weeks) * (scale + weeks) * length * weight / 2
             total += step * self.orders_if_alive(q, x, T, weeks, stage)

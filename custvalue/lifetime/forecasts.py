@@ -145,6 +145,17 @@ def _choose(fitted: Mapping[str, Fitted], rules: LifetimeRules, scores: pd.DataF
     return max(fitted, key=lambda model: np.nan_to_num(fitted[model].log_likelihood, nan=-np.inf))
 
 
+def _alive_model(fitted: Mapping[str, Fitted], chosen: str) -> str:
+    """Which model gives P(alive): the chosen one if it lets customers leave after any purchase, else the likeliest.
+
+    A blend takes that of the model under it; empty where none is fitted.
+    """
+    able = [model for model in (*ALIVE_MODELS, "mbg_cnbd_k") if model in fitted]
+    if chosen in able or not able:
+        return chosen if able else ""
+    return able[0] if chosen == BLEND else max(able, key=lambda model: fitted[model].log_likelihood)
+
+
 def month_ends(as_of: pd.Timestamp, months: int) -> pd.DatetimeIndex:
     """The ends of the coming calendar months: real ones after a month end, else the same day."""
     step = pd.offsets.MonthEnd if as_of.is_month_end else lambda i: pd.DateOffset(months=i)
@@ -269,7 +280,7 @@ def _for_life(
     active = active_years(orders, yearly, longest)
     life = worth.value * orders[h.row] - worth.rules.retention_cost * active[h.row]
     endless = h.n @ orders > _ENDLESS * (h.n @ (yearly * longest))
-    return life, ("life_without_churn",) if endless else ()
+    return (np.full(len(life), np.nan), ("life_without_churn",)) if endless else (life, ())
 
 
 def _if_stays(model: Fitted, h: Histories, days: np.ndarray, worth: _Worth) -> np.ndarray:
@@ -299,13 +310,14 @@ def forecast(
     after returns where there is no margin), each month discounted from its middle by (1 + rate)^(days / 365), less
     ``rules.retention_cost`` for the time the customer is expected to be active. A horizon other than 12 months adds
     columns of its own. clv_life is the same for ever, each order discounted from the moment it is expected (Fader,
-    Hardie & Lee 2005, JMR 42(4)); it is missing for a naive rule (note ``life_needs_model``) and at a discount rate of
-    0 (``life_needs_discount``). Time active is expected orders / orders a year while active, at most P(alive) x the
+    Hardie & Lee 2005, JMR 42(4)); it is missing for a naive rule (note ``life_needs_model``), at a discount rate of 0
+    (``life_needs_discount``) and where hardly anybody is seen to leave (``life_without_churn``). Time active is expected orders / orders a year while active, at most P(alive) x the
     time.
 
     ``scores`` (:func:`holdout_scores`) chooses the model; without them the most likely one forecasts. With ``weights``
     a :class:`Blend` stands beside the models; for life it differs from its model in the first 12 months only. p_alive
-    is always that of Pareto/NBD, else MBG/NBD; it is missing where neither fits. With fewer than ten repeat buyers no
+    is that of the chosen model where it lets customers leave after any purchase (not BG/NBD, not NBD), else of the most
+    likely such model; it is missing where none fits. With fewer than ten repeat buyers no
     model is tried and the past rate goes on (note ``too_few_repeat_buyers``).
 
     Raises ``DataError`` for an empty table or one made as of another day.
@@ -325,7 +337,7 @@ def forecast(
     fitted, notes = _fit_all(grouped_rows(customers), _wanted(rules))
     fitted = _with_blend(fitted, rules, weights)
     chosen = _choose(fitted, rules, scores)
-    alive_model = next((model for model in ALIVE_MODELS if model in fitted), "")
+    alive_model = _alive_model(fitted, chosen)
 
     spend, value_is = fit_spend(customers), "margin" if customers["margin"].notna().any() else "sales"
     worth = _worth(customers, spend, value_is, rules)

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy.special import betaln, expit
 
-__all__ = ["beta_rule", "decay_integral", "decay_means", "discounted_decay"]
+__all__ = ["beta_rule", "decay_integral", "decay_means", "discounted_decay", "legendre"]
 
 _LEGENDRE_NODES = 40
 _BETA_NODES = 64
 _NEGLIGIBLE = 40.0
+
+
+@cache
+def legendre(nodes: int) -> tuple[tuple[float, float], ...]:
+    """Nodes and weights of the Gauss-Legendre rule on [-1, 1], computed once.
+
+    >>> [(round(node, 6), weight) for node, weight in legendre(1)]
+    [(0.0, 2.0)]
+    """
+    return tuple(zip(*(values.tolist() for values in np.polynomial.legendre.leggauss(nodes)), strict=True))
 
 
 def _reach(rate: np.ndarray | float, shift: np.ndarray | float) -> np.ndarray:
@@ -33,7 +45,7 @@ def decay_integral(start, end, alpha, k, beta, m):
     nearest = min(alpha, beta) + start
     length = np.log1p(width / nearest)
     total = np.zeros(np.broadcast(start, end, k, m).shape)
-    for node, weight in zip(*np.polynomial.legendre.leggauss(_LEGENDRE_NODES), strict=True):
+    for node, weight in legendre(_LEGENDRE_NODES):
         growth = np.expm1(length * (node + 1) / 2)
         u = nearest * growth
         decay = -k * np.log1p(u / (alpha + start)) - m * np.log1p(u / (beta + start))
@@ -55,7 +67,7 @@ def decay_means(start, end, alpha, k, beta, m) -> tuple[np.ndarray, ...]:
     nearest = min(alpha, beta) + start
     length = np.log1p(width / nearest)
     total, log_a, over_a, log_b, over_b = np.zeros((5, *np.broadcast(start, end, k, m).shape))
-    for node, weight in zip(*np.polynomial.legendre.leggauss(_LEGENDRE_NODES), strict=True):
+    for node, weight in legendre(_LEGENDRE_NODES):
         growth = np.expm1(length * (node + 1) / 2)
         u = nearest * growth
         to_alpha, to_beta = np.log1p(u / (alpha + start)), np.log1p(u / (beta + start))
@@ -78,7 +90,7 @@ def discounted_decay(discount, power):
     discount = np.asarray(discount, dtype=float)
     length = np.log1p(np.minimum(_NEGLIGIBLE / discount, np.expm1(np.minimum(_NEGLIGIBLE / power, 300.0))))
     total = np.zeros(np.broadcast(discount, power).shape)
-    for node, weight in zip(*np.polynomial.legendre.leggauss(_LEGENDRE_NODES), strict=True):
+    for node, weight in legendre(_LEGENDRE_NODES):
         y = length * (node + 1) / 2
         total += weight / 2 * np.exp(-discount * np.expm1(y) - (power - 1) * y)
     return total * length

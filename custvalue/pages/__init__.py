@@ -226,7 +226,7 @@ def _facts(facts: PackFacts, language: str) -> list[tuple[str, str]]:
         "as_of": facts.as_of,
         "source": facts.source,
         "period": period,
-        "customers": f"{rows['customers']:,}",
+        "customers": f"{rows['customers'] - rows.get('customers_cancelled', 0):,}",
         "accepted": f"{rows['rows_accepted']:,}",
         "quarantined": f"{rows['rows_quarantined']:,}",
     }
