@@ -311,8 +311,8 @@ def forecast(
     ``rules.retention_cost`` for the time the customer is expected to be active. A horizon other than 12 months adds
     columns of its own. clv_life is the same for ever, each order discounted from the moment it is expected (Fader,
     Hardie & Lee 2005, JMR 42(4)); it is missing for a naive rule (note ``life_needs_model``), at a discount rate of 0
-    (``life_needs_discount``) and where hardly anybody is seen to leave (``life_without_churn``). Time active is expected orders / orders a year while active, at most P(alive) x the
-    time.
+    (``life_needs_discount``) and where hardly anybody is seen to leave (``life_without_churn``). Time active is
+    expected orders / orders a year while active, at most P(alive) x the time.
 
     ``scores`` (:func:`holdout_scores`) chooses the model; without them the most likely one forecasts. With ``weights``
     a :class:`Blend` stands beside the models; for life it differs from its model in the first 12 months only. p_alive
