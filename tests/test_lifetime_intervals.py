@@ -108,7 +108,8 @@ def test_errors_of_the_backtest_widen_the_interval_of_all(portfolio, found):
     pd.testing.assert_frame_equal(forecast_intervals(table, replace(result, scores=scores)).portfolio, wide.portfolio)
     errors = np.log1p(scores["bias"])
     assert found.model_error == 0
-    assert wide.model_error == pytest.approx(np.sqrt((errors**2).mean()), rel=0.05)
+    admitted = np.sqrt((errors**2).mean() - wide.model_error**2)  # the noise of 600 customers, parameters included
+    assert 0.05 < admitted < 0.15
     old, new = (bounds.portfolio.iloc[0] for bounds in (found, wide))
     assert new["high_80"] > old["high_80"] * 1.2
     assert new["low_80"] < old["low_80"] * 0.9

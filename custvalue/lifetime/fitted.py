@@ -129,7 +129,8 @@ class Fitted:
         z = rng.standard_normal((n, len(names)))
         z *= np.minimum(1, _FARTHEST / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12))
         centre = np.log([self.parameters[name] for name in names])
-        drawn = np.exp(centre + (z * np.sqrt(np.maximum(values, 0))) @ vectors.T)
+        root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T  # the one root that does not hang on their signs
+        drawn = np.exp(centre + z @ root)
         return [
             replace(self, parameters={**self.parameters, **dict(zip(names, map(float, row), strict=True))})
             for row in drawn

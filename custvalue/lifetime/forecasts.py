@@ -356,7 +356,8 @@ def forecast(
     if rules.horizon_months != _YEAR:
         months = rules.horizon_months
         columns |= _period_columns("horizon", model, h, sums[months], worth, days[months - 1] / 7)
-    notes += spend.notes + life_notes
+    idle = {f"no_churn_seen:{model}" for model in fitted if model not in (chosen, alive_model)}
+    notes = tuple(code for code in notes if code not in idle) + spend.notes + life_notes
     return Forecast(
         pd.DataFrame(columns), _monthly(ends, totals), fitted, chosen, alive_model, scores, spend, value_is,
         notes, as_of, rules, _parts(h, sums[rules.horizon_months], worth),

@@ -58,9 +58,10 @@ def plot_tracking(table: pd.DataFrame, *, ax: Axes | None = None, language: str 
     if len(fitted):
         weekly.annotate(
             text("plots.learned_until", language), (fitted.iloc[-1], 1), xycoords=("data", "axes fraction"),
-            xytext=(4, -2), textcoords="offset points", va="top", fontsize=9,
+            xytext=(0, 3), textcoords="offset points", ha="center", va="bottom", fontsize=9,
         )  # fmt: skip
-    weekly.set(title=text("plots.tracking_title", language), ylabel=text("plots.orders_of_week", language))
+    weekly.set_title(text("plots.tracking_title", language), pad=22)
+    weekly.set_ylabel(text("plots.orders_of_week", language))
     total.set(ylabel=text("plots.orders_so_far", language))
     legend_below(total)
     return weekly
