@@ -135,6 +135,16 @@ def _reasons(quality: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return {row.reason: {"rows": int(row.rows), "money": round(float(row.money), 2)} for row in aside.itertuples()}
 
 
+def _enough(orders: Orders) -> dict[str, dict[str, Any]]:
+    """The verdict on each analysis: fitness, what is missing, and the two numbers (null where nothing is)."""
+    from custvalue.customers import customer_table
+    from custvalue.sufficiency import sufficiency
+
+    table = sufficiency(customer_table(orders), orders.as_of).set_index("analysis")
+    shown = table[["fitness", "shortfall", "got", "needed"]].astype(object)
+    return shown.where(shown.notna(), None).to_dict("index")
+
+
 def _as_json(orders: Orders) -> str:
     content = {
         "as_of": str(orders.as_of),
@@ -142,6 +152,7 @@ def _as_json(orders: Orders) -> str:
         "mapping": dict(orders.mapping.itertuples(index=False)),
         "reasons": _reasons(orders.quality),
         "notes": list(orders.notes),
+        "enough_data": _enough(orders),
     }
     return json.dumps(content, ensure_ascii=False, indent=2, default=str)
 

@@ -361,6 +361,8 @@ def _account(source: Source, marked: ir.Table, as_of: dt.date | None, margin_fro
     accepted = marked.filter(marked.reason.isnull()).drop("reason", "unit_price", "broken")
     accepted = _known_returns(accepted, quality, rules)
     facts = facts_of(quality, accepted, source)
+    if facts["customers"] == facts["customers_cancelled"]:
+        raise DataError("all_orders_returned", file=source.name, n=facts["orders_cancelled"])
     last = dt.date.fromisoformat(facts["last_date"])
     as_of = as_of or last
     if (as_of - last).days > _LONGEST_SILENCE:

@@ -103,6 +103,12 @@ def test_check_counts_every_row_as_json_and_as_text(tmp_path):
     assert told["rows_in"] == told["rows_accepted"] + told["rows_quarantined"] == 5
     assert told["mapping"]["amount"] == "amount"
     assert sum(reason["rows"] for reason in told["reasons"].values()) == told["rows_quarantined"] > 0
+    assert told["enough_data"]["pyramid"] == {
+        "fitness": "not_fit",
+        "shortfall": "few_customers",
+        "got": 3,
+        "needed": 20,
+    }
     shown = run("check", orders, "--language", "zh").stdout
     assert "读入 5 行" in shown
     assert "customer_id" in shown

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from custvalue.customers import customer_table
-from custvalue.errors import UsageError
+from custvalue.errors import DataError, UsageError
 from custvalue.returns import counted
 from custvalue.sources import read_source
 from custvalue.transactions import CleanRules, clean
@@ -135,3 +135,12 @@ def test_rows_and_money_are_those_of_the_file(rows):
     orders = clean(read_source(rows))
     assert float(orders.table.amount.sum().execute()) == orders.facts["money_accepted"] == 62.5
     assert counted(orders.table, orders.as_of).amount.sum().execute() == 62.5
+
+
+def test_a_file_of_returned_orders_only_is_refused(tmp_path):
+    lines = ["customer_id,order_date,order_id,product,amount", "1,2024-01-05,A1,x,10", "1,2024-01-09,A1,x,-10"]
+    path = tmp_path / "orders.csv"
+    path.write_text("\n".join(lines), "utf-8")
+    with pytest.raises(DataError, match=r"every order came back as a whole .1 order.*cancelled_orders"):
+        clean(read_source(path))
+    assert len(customer_table(clean(read_source(path), CleanRules(cancelled_orders="keep")))) == 1

@@ -167,13 +167,13 @@ def test_an_order_number_that_lost_its_digits_joins_no_orders(rows):
 def test_money_and_pieces_of_opposite_sign():
     frame = pd.DataFrame(
         {
-            "customer_id": ["1"] * 4,
-            "date": ["2024-01-01"] * 4,
-            "quantity": [2, -2, -2, 2],
-            "price": [5.0, 5.0, -5.0, -5.0],
+            "customer_id": ["1", "1", "1", "1", "2"],
+            "date": ["2024-01-01"] * 5,
+            "quantity": [2, -2, -2, 2, 1],
+            "price": [5.0, 5.0, -5.0, -5.0, 3.0],
         }
     )
-    assert reasons(cleaned(frame)) == {"purchased": 1, "returned": 2, "sign_conflict": 1}
+    assert reasons(cleaned(frame)) == {"purchased": 2, "returned": 2, "sign_conflict": 1}
     assert list(cleaned(frame).quarantine.execute()["row_number"]) == [3]
 
 
