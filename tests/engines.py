@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -29,13 +30,14 @@ def _server_programs() -> Path:
     return Path(found).resolve().parent
 
 
-def _as_plain_user(folder: Path) -> list[str]:
-    """The server refuses to run as root, so that there it is run as a user who is not."""
+def _plain_user(folder: Path) -> str | None:
+    """Who runs the server, which refuses root; None: whoever runs the tests."""
     if os.getuid() != 0:
-        return []
-    user = "postgres" if subprocess.run(["id", "postgres"], capture_output=True).returncode == 0 else "nobody"
+        return None
+    users = {entry.pw_name for entry in pwd.getpwall()}
+    user = "postgres" if "postgres" in users else "nobody"
     shutil.chown(folder, user)
-    return ["runuser", "-u", user, "--"]
+    return user
 
 
 def _free_port() -> int:
@@ -50,13 +52,13 @@ def postgres_server() -> Iterator[str]:
     programs, port = _server_programs(), _free_port()
     with tempfile.TemporaryDirectory(prefix="custvalue-postgres-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        run_as, data = _as_plain_user(folder), folder / "data"
+        user, data = _plain_user(folder), folder / "data"
 
         def run(program: str, *arguments: object) -> None:
-            command = [*run_as, programs / program, "-D", data, *arguments]
+            command = [programs / program, "-D", data, *arguments]
             # The server inherits the outputs, so they must be a file: a pipe would stay open as long as it runs.
             with open(folder / "commands.txt", "ab") as log:
-                subprocess.run(list(map(str, command)), cwd=folder, stdout=log, stderr=log, check=True)
+                subprocess.run(list(map(str, command)), cwd=folder, stdout=log, stderr=log, check=True, user=user)
 
         run("initdb", "-U", "shop", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
         settings = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"

@@ -1,6 +1,6 @@
 """Lifetime value: how often customers will still buy, what it is worth, how far to trust the forecast.
 
-The only package that uses ``lifetimes``, in ``reference.py``: the second opinion where the likelihoods here find nothing.
+The only package that uses ``lifetimes``, in ``reference.py``: a second opinion where the likelihoods here find nothing.
 """
 
 from custvalue.lifetime.backtest import Backtest, backtest
