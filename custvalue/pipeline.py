@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,16 +116,23 @@ def _known(orders: Orders | None) -> list[str]:
     return [] if orders is None else orders.table.select("customer_id").distinct().execute()["customer_id"].tolist()
 
 
+def _contacts(
+    clean_table: Callable[..., Contacts], stem: str, data: Any, settings: Settings | None, orders: Orders | None
+) -> Contacts | None:
+    """A table beside the orders, read and cleaned; None where there is none."""
+    settings = settings or load_settings(data=data)
+    path = _beside(data, getattr(settings.inputs, stem), stem)
+    if path is None:
+        return None
+    return clean_table(path, ReadRules(), timezone=settings.timezone, known=_known(orders))
+
+
 def read_events(data: Any, settings: Settings | None = None, orders: Orders | None = None) -> Contacts | None:
     """Views, searches and messages from ``events.*`` beside the orders; None where there is no such file.
 
     With ``orders``, rows of customers without an order are counted apart. See :class:`custvalue.contacts.Contacts`.
     """
-    settings = settings or load_settings(data=data)
-    path = _beside(data, settings.inputs.events, "events")
-    if path is None:
-        return None
-    return clean_events(path, ReadRules(), timezone=settings.timezone, known=_known(orders))
+    return _contacts(clean_events, "events", data, settings, orders)
 
 
 def read_campaigns(data: Any, settings: Settings | None = None, orders: Orders | None = None) -> Contacts | None:
@@ -133,11 +140,7 @@ def read_campaigns(data: Any, settings: Settings | None = None, orders: Orders |
 
     With ``orders``, rows of customers without an order are counted apart. See :class:`custvalue.contacts.Contacts`.
     """
-    settings = settings or load_settings(data=data)
-    path = _beside(data, settings.inputs.campaigns, "campaigns")
-    if path is None:
-        return None
-    return clean_campaigns(path, ReadRules(), timezone=settings.timezone, known=_known(orders))
+    return _contacts(clean_campaigns, "campaigns", data, settings, orders)
 
 
 def quality_beside(data: Any, settings: Settings | None = None, orders: Orders | None = None) -> pd.DataFrame:

@@ -69,16 +69,16 @@ class Family(ABC):
         return np.full(np.shape(x), np.nan)
 
     def alive_slopes(self, q: Parameters, x, t_x, T) -> list[np.ndarray]:
-        """Derivatives of :meth:`log_alive_likelihood` by the logarithms of the parameters."""
-        raise NotImplementedError
+        """Derivatives of :meth:`log_alive_likelihood` by the logarithms of the parameters; a rule has none."""
+        return []
 
     @abstractmethod
     def log_odds_gone(self, q: Parameters, x, t_x, T):
         """Logarithm of P(gone) / P(alive) at T."""
 
     def odds_slopes(self, q: Parameters, x, t_x, T) -> list[np.ndarray]:
-        """Derivatives of :meth:`log_odds_gone` by the logarithms of the parameters (any number at odds of 0)."""
-        raise NotImplementedError
+        """Derivatives of :meth:`log_odds_gone` by the logarithms of the parameters (any at odds of 0); a rule has none."""
+        return []
 
     def stage_weights(self, q: Parameters, x, t_x, T) -> list[np.ndarray]:
         """Probability of each stage on the way to the next purchase, for a customer who is alive; mostly there is one.
