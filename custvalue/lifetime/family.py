@@ -77,7 +77,7 @@ class Family(ABC):
         """Logarithm of P(gone) / P(alive) at T."""
 
     def odds_slopes(self, q: Parameters, x, t_x, T) -> list[np.ndarray]:
-        """Derivatives of :meth:`log_odds_gone` by the logarithms of the parameters (any at odds of 0); a rule has none."""
+        """Derivatives of :meth:`log_odds_gone` by the log-parameters (any number at odds of 0); a rule has none."""
         return []
 
     def stage_weights(self, q: Parameters, x, t_x, T) -> list[np.ndarray]:
