@@ -46,7 +46,7 @@ lint: $(READY)
 
 test: lint
 	$(RUN) pytest -n 2 --dist worksteal
-	$(RUN) pytest -o addopts="" -n 2 --dist loadfile $(NBVAL) notebooks
+	$(RUN) pytest -o addopts="" -n 2 --dist loadfile $(NBVAL) notebooks/*.ipynb
 
 lab: $(READY)
 	$(RUN) jupyter lab --ServerApp.root_dir=. notebooks/00_data_check.ipynb
