@@ -1,9 +1,10 @@
-"""The command line: ``custvalue report``, ``check``, ``backtest`` and ``sample``."""
+"""The command line: ``custvalue report``, ``check``, ``backtest``, ``sample``, ``init`` and ``lab``."""
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from custvalue.pipeline import Backtest
+    from custvalue.report import Pack
     from custvalue.transactions import Orders
 
 __all__ = ["main"]
@@ -26,6 +28,7 @@ __all__ = ["main"]
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _LOG = "custvalue-error.log"
 _INTERRUPTED = 130
+_UNEXPECTED = CustvalueError.exit_code
 #: Columns of ``custvalue backtest``, in order.
 _BACKTEST_COLUMNS = [
     "model", "n_customers", "actual", "forecast", "bias", "mae", "rmse", "brier", "auc", "spearman",
@@ -108,6 +111,42 @@ def main() -> None:
     pass
 
 
+def _outcome(code: int, pack: Pack | None, failure: BaseException | None, language: str) -> dict[str, Any]:
+    """What became of a run, for a program; the keys are always the same."""
+    manifest = pack.manifest if pack else {}
+    told = failure.text(language) if isinstance(failure, CustvalueError) else str(failure or "")
+    headlines = manifest.get("headlines", {})
+    return {
+        "status": "published" if pack else "failed",
+        "exit_code": code,
+        "month": pack.folder.name if pack else getattr(failure, "month", ""),
+        "index": str(pack.index) if pack else "",
+        "headlines": [line for name in sorted(headlines, reverse=True) for line in headlines[name]],
+        "warnings": manifest.get("warnings", {}),
+        "error": told,
+    }
+
+
+@contextmanager
+def _notified(command: str, language: str) -> Iterator[list[Pack]]:
+    """Tell a program how the block ended; the pack it made is put into the list. Its own failure is only said."""
+    from custvalue.journal import notify
+
+    started, made, failure, code = time.monotonic(), [], None, 0
+    try:
+        yield made
+    except BaseException as error:
+        failure = error
+        code = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", _UNEXPECTED)
+        raise
+    finally:
+        if command:
+            outcome = _outcome(code, made[0] if made else None, failure, language)
+            said = notify(command, outcome | {"seconds": round(time.monotonic() - started, 1)})
+            if said:
+                click.echo(text("pages.notify_failed", language, said=said), err=True)
+
+
 @main.command(help=_both("help_report"))
 @click.argument("data")
 @click.option("--out", required=True, metavar="DIR", help=_option_help("option_out"))
@@ -116,12 +155,16 @@ def main() -> None:
 @_lang
 @click.option("--notebooks", metavar="DIR", default=None, help=_option_help("option_notebooks"))
 @click.option("--quiet", is_flag=True, help=_option_help("option_quiet"))
+@click.option("--notify", "command", metavar="COMMAND", default="", help=_option_help("option_notify"))
 @_debug
-def report(data: str, out: str, config: str, language: str, quiet: bool, debug: bool, **options: Any) -> None:
-    with _told(language, config, data, debug, out):
+def report(
+    data: str, out: str, config: str, language: str, quiet: bool, command: str, debug: bool, **options: Any
+) -> None:
+    with _told(language, config, data, debug, out), _notified(command, _reader(language, config, data)) as made:
         from custvalue.report import run_report
 
         pack = run_report(data, out, config=config, language=language, progress=not quiet, **options)
+        made.append(pack)
         warned = sum(map(len, pack.manifest["warnings"].values()))
         if warned and not quiet:
             told = text("pages.warned", pack.manifest["parameters"]["language"], n=warned)
@@ -233,6 +276,48 @@ def sample(folder: str, language: str, debug: bool) -> None:
 
         copied = copy_sample(folder)
         click.echo(text("pages.sample_copied", language, n=len(copied), folder=folder))
+
+
+@main.command(help=_both("help_init"))
+@click.argument("folder", metavar="DIR")
+@_lang
+@_debug
+def init(folder: str, language: str, debug: bool) -> None:
+    language = language or LANGUAGES[0]
+    with _told(language, "", "", debug):
+        from custvalue.workspace import make_workspace
+
+        made = make_workspace(folder, language)
+        for code, files in (("init_kept", made.kept), ("init_beside", made.beside)):
+            for file in files:
+                click.echo(text(f"pages.{code}", language, file=str(file)), err=True)
+        click.echo(text("pages.init_done", language, n=len(made.written), folder=folder))
+
+
+@main.command(help=_both("help_lab"))
+@click.argument("folder", metavar="DIR", default=".")
+@_lang
+@_debug
+def lab(folder: str, language: str, debug: bool) -> None:
+    with _told(language or LANGUAGES[0], "", "", debug):
+        from custvalue.workspace import open_lab
+
+        sys.exit(open_lab(folder))
+
+
+@main.command(help=_both("help_workshop"))
+@click.argument("folder", metavar="DIR")
+@_lang
+@click.option("--teacher", is_flag=True, help=_option_help("option_teacher"))
+@_debug
+def workshop(folder: str, language: str, teacher: bool, debug: bool) -> None:
+    language = language or LANGUAGES[0]
+    with _told(language, "", "", debug):
+        from custvalue.workshop import write_workshop
+
+        written = write_workshop(folder, language, teacher)
+        first = written.lessons[0].name
+        click.echo(text("pages.workshop_written", language, n=len(written.lessons), folder=folder, first=first))
 
 
 if __name__ == "__main__":

@@ -119,6 +119,7 @@ SCORECARD_COLUMNS = (
     "sales",
     "margin",
     "segment",
+    "rfm_group",
     "quadrant",
     "value_class",
     "tier",

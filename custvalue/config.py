@@ -14,18 +14,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from custvalue.audiences import AudienceRules
 from custvalue.churn import ChurnRules
 from custvalue.columns import ORDER_COLUMNS
+from custvalue.configlines import line_of
+from custvalue.crosssell import CrossSellRules
+from custvalue.engagement import EngagementRules
 from custvalue.errors import UsageError, nearest
+from custvalue.healthcheck import HealthRules
 from custvalue.labels import LANGUAGES
 from custvalue.lifetime import LifetimeRules
 from custvalue.matrix import MatrixRules
+from custvalue.positioning import PositioningRules
 from custvalue.pyramid import PyramidRules
 from custvalue.segmentation import SegmentationRules
 from custvalue.sources import ReadRules
+from custvalue.targeting import TargetingRules
 from custvalue.transactions import CleanRules
+from custvalue.uplift import CampaignRules
 
-__all__ = ["Inputs", "Settings", "adjusted", "find_config", "load_settings", "parse_day"]
+__all__ = ["Inputs", "Settings", "adjusted", "find_config", "load_settings", "parse_day", "read_toml"]
 
 
 def parse_day(day: str, key: str = "as_of") -> dt.date | None:
@@ -54,6 +62,8 @@ class Inputs:
     campaigns: str = ""
     labels: str = ""
     cuts: str = ""
+    clusters: str = ""
+    strategy: str = ""
 
 
 def _check_timezone(name: str) -> None:
@@ -71,7 +81,8 @@ class Settings:
 
     ``columns`` is {canonical name: name in the file}. ``attributes`` are further columns of the order file kept per
     customer. ``timezone`` (such as ``Asia/Shanghai``) is where the days are those of. ``margin_rate`` is margin as a
-    share of sales, used where the file holds neither margin nor cost.
+    share of sales, used where the file holds neither margin nor cost. ``hash_ids`` replaces the customers' ids, see
+    :mod:`custvalue.pseudonyms`.
     """
 
     language: str = "en"
@@ -80,15 +91,23 @@ class Settings:
     timezone: str = ""
     margin_rate: float | None = None
     attributes: tuple[str, ...] = ()
+    hash_ids: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
     inputs: Inputs = field(default_factory=Inputs)
     read: ReadRules = field(default_factory=ReadRules)
     clean: CleanRules = field(default_factory=CleanRules)
     segmentation: SegmentationRules = field(default_factory=SegmentationRules)
+    targeting: TargetingRules = field(default_factory=TargetingRules)
+    positioning: PositioningRules = field(default_factory=PositioningRules)
     matrix: MatrixRules = field(default_factory=MatrixRules)
     pyramid: PyramidRules = field(default_factory=PyramidRules)
     lifetime: LifetimeRules = field(default_factory=LifetimeRules)
     churn: ChurnRules = field(default_factory=ChurnRules)
+    engagement: EngagementRules = field(default_factory=EngagementRules)
+    crosssell: CrossSellRules = field(default_factory=CrossSellRules)
+    health: HealthRules = field(default_factory=HealthRules)
+    audiences: AudienceRules = field(default_factory=AudienceRules)
+    campaigns: CampaignRules = field(default_factory=CampaignRules)
 
     def __post_init__(self) -> None:
         if self.language not in LANGUAGES:
@@ -132,6 +151,21 @@ def _type_words(hint: Any) -> str:
     return str(getattr(hint, "__name__", hint)).replace("typing.", "")
 
 
+def _sections_of(hint: Any) -> type | None:
+    """The dataclass of a table of sections that the user names, such as ``Mapping[str, AudienceList]``."""
+    inner = typing.get_args(hint)
+    return inner[1] if len(inner) == 2 and dataclasses.is_dataclass(inner[1]) else None
+
+
+def _section(cls: type, content: Any, name: str) -> Any:
+    """One such section; it may also be given as it is made."""
+    if isinstance(content, cls):
+        return content
+    if not isinstance(content, Mapping):
+        raise UsageError("bad_type", key=name, got=repr(content), allowed="section")
+    return _build(cls, content, f"{name}.")
+
+
 def _build(cls: type, given: Mapping[str, Any], section: str = "") -> Any:
     hints = typing.get_type_hints(cls)
     values = {}
@@ -142,12 +176,19 @@ def _build(cls: type, given: Mapping[str, Any], section: str = "") -> Any:
         if dataclasses.is_dataclass(hints[key]) and isinstance(value, Mapping):
             values[key] = _build(hints[key], value, f"{name}.")
             continue
+        if (made := _sections_of(hints[key])) and isinstance(value, Mapping):
+            values[key] = {own: _section(made, content, f"{name}.{own}") for own, content in value.items()}
+            continue
         if isinstance(value, dt.date) and hints[key] is str:
             value = value.isoformat()
         if not _fits(value, hints[key]):
             raise UsageError("bad_type", key=name, got=repr(value), allowed=_type_words(hints[key]))
         values[key] = tuple(value) if isinstance(value, list) else value
-    return cls(**values)
+    try:
+        return cls(**values)
+    except UsageError as error:
+        error.section = section or getattr(error, "section", "")
+        raise
 
 
 def find_config(data: Any, config: str = "") -> str:
@@ -172,20 +213,30 @@ def load_settings(config: str = "", data: Any = None, **given: Any) -> Settings:
         The file is not there or no TOML; a key is unknown (the nearest is named), a type or value is wrong.
     """
     file = find_config(data, config)
-    content = _read_toml(Path(file)) if file else {}
+    content = _read_config(Path(file)) if file else {}
     content |= {key: value for key, value in given.items() if value not in ("", None)}
-    return _build(Settings, content)
+    try:
+        return _build(Settings, content)
+    except UsageError as error:
+        from_file = file and error.values.get("key") not in {key for key, value in given.items() if value}
+        line = line_of(Path(file).read_text("utf-8-sig"), error) if from_file else 0
+        raise (error.at(file, line) if line else error) from None
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file of the user; ``UsageError`` where it is not there, a folder, or no TOML."""
     try:
         if path.is_dir():
             raise UsageError("config_is_folder", got=str(path))
-        content = tomllib.loads(path.read_text("utf-8-sig"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         raise UsageError("no_such_config", got=str(path)) from None
     except (ValueError, OSError) as error:
         raise UsageError("bad_toml", got=str(path), why=str(error)) from None
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    content = read_toml(path)
     inputs = content.get("inputs", {})
     if isinstance(inputs, dict):
         content["inputs"] = {k: str(path.parent / v) if isinstance(v, str) and v else v for k, v in inputs.items()}

@@ -14,6 +14,7 @@ from custvalue.aliases import match_columns
 from custvalue.columns import CAMPAIGN_COLUMNS, EVENT_COLUMNS, Column
 from custvalue.days import as_date, date_reading
 from custvalue.errors import DataError
+from custvalue.pseudonyms import hashed_source
 from custvalue.sources import ReadRules, read_source
 from custvalue.values import as_id, as_money, as_text, decimal_mark, is_broken_id
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
 
-__all__ = ["Contacts", "clean_campaigns", "clean_events"]
+__all__ = ["Contacts", "clean_campaigns", "clean_events", "flags"]
 
 _YES = ("1", "yes", "y", "true", "t", "是", "1.0")
 _NO = ("0", "no", "n", "false", "f", "否", "0.0")
@@ -53,6 +54,20 @@ def _flag(column: ir.Value) -> ir.Value:
 
     word = as_text(column).lower()
     return ibis.cases((word.isin(_YES), True), (word.isin(_NO), False), else_=ibis.null("boolean"))
+
+
+def flags(values: pd.Series) -> pd.Series:
+    """Words for yes and no as truth values, missing where not understood; the words of the column of contacts.
+
+    >>> import pandas as pd
+    >>> flags(pd.Series(["Yes", "0", "是", "perhaps", None])).tolist()
+    [True, False, True, <NA>, <NA>]
+    """
+    import pandas as pd
+
+    words = values.map(str, na_action="ignore").astype("object").str.strip().str.lower()
+    result = pd.Series(pd.NA, index=values.index, dtype="boolean")
+    return result.mask(words.isin(_YES), True).mask(words.isin(_NO), False)
 
 
 def _column(raw: ir.Table, column: Column, rules: ReadRules, decimal: str, zone: str) -> ir.Value:
@@ -104,7 +119,13 @@ def _quality(marked: pd.DataFrame, ragged: int, known: set[str]) -> pd.DataFrame
 
 
 def _clean(
-    path: Path, contract: tuple[Column, ...], needed: tuple[str, ...], rules: ReadRules, zone: str, known: Iterable[str]
+    path: Path,
+    contract: tuple[Column, ...],
+    needed: tuple[str, ...],
+    rules: ReadRules,
+    zone: str,
+    known: Iterable[str],
+    key: bytes,
 ) -> Contacts:
     import pandas as pd
 
@@ -114,6 +135,9 @@ def _clean(
     missing = [name for name in needed if name not in mapping]
     if missing:
         raise DataError("missing_beside", file=path.name, missing=", ".join(missing), got=", ".join(names))
+    source = hashed_source(
+        source, key, next(n for n in source.table.columns if source.mapping.get(n, n) == mapping["customer_id"])
+    )
     here = {source.mapping.get(name, name): name for name in source.table.columns}
     raw = source.table.rename({new: here[old] for new, old in mapping.items() if new != here[old]})
     date = next(column.name for column in contract if column.kind == "date")
@@ -135,11 +159,12 @@ def _clean(
 
 
 def clean_events(
-    path: Path, rules: ReadRules | None = None, *, timezone: str = "", known: Iterable[str] = ()
+    path: Path, rules: ReadRules | None = None, *, timezone: str = "", known: Iterable[str] = (), hash_key: bytes = b""
 ) -> Contacts:
     """Events of customers: customer_id, event_date (a day), event; category, price_band, channel where known.
 
-    ``known`` are the ids of customers who bought; rows of others are used and counted apart.
+    ``known`` are the ids of customers who bought; rows of others are used and counted apart. With a ``hash_key`` the
+    ids are replaced, see :mod:`custvalue.pseudonyms`; ``known`` are then replaced ids.
 
     Raises
     ------
@@ -147,11 +172,11 @@ def clean_events(
         A needed column is missing, or the dates can be read in two ways.
     """
     needed = ("customer_id", "event_date", "event")
-    return _clean(path, EVENT_COLUMNS, needed, rules or ReadRules(), timezone, known)
+    return _clean(path, EVENT_COLUMNS, needed, rules or ReadRules(), timezone, known, hash_key)
 
 
 def clean_campaigns(
-    path: Path, rules: ReadRules | None = None, *, timezone: str = "", known: Iterable[str] = ()
+    path: Path, rules: ReadRules | None = None, *, timezone: str = "", known: Iterable[str] = (), hash_key: bytes = b""
 ) -> Contacts:
     """Campaigns, one row per customer and mailing: customer_id, campaign, sent_date (a day); list, channel, cost and
     revenue (money), hold_out and responded (true, false or missing) where known.
@@ -162,4 +187,4 @@ def clean_campaigns(
         A needed column is missing, or the dates can be read in two ways.
     """
     needed = ("customer_id", "campaign", "sent_date")
-    return _clean(path, CAMPAIGN_COLUMNS, needed, rules or ReadRules(), timezone, known)
+    return _clean(path, CAMPAIGN_COLUMNS, needed, rules or ReadRules(), timezone, known, hash_key)

@@ -9,6 +9,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from custvalue.columns import CUSTOMER_COLUMNS
+from custvalue.prepared import shared_by
 from custvalue.returns import counted
 
 if TYPE_CHECKING:
@@ -260,9 +261,15 @@ def customer_table(orders: Orders, as_of: dt.date | None = None, attributes: tup
 
     Attributes asked for follow, as they stood in the customer's latest row.
     """
+    day, names = as_of or orders.as_of, tuple(attributes)
+    return shared_by(orders, "customers", (day, names), lambda: _made_table(orders, day, names))
+
+
+def _made_table(orders: Orders, as_of: dt.date, attributes: tuple[str, ...]) -> pd.DataFrame:
+    """The customer table as a frame with its column types."""
     import pandas as pd
 
-    expression = customer_expression(orders.table, as_of or orders.as_of, attributes)
+    expression = customer_expression(orders.table, as_of, attributes)
     table = expression.to_pyarrow().to_pandas(date_as_object=False)
     for column in ("first_order", "last_order"):
         table[column] = pd.to_datetime(table[column]).astype("datetime64[s]")

@@ -9,7 +9,7 @@ from typing import Any
 
 from custvalue.labels import text
 
-__all__ = ["AnalysisError", "CustvalueError", "DataError", "UsageError", "nearest"]
+__all__ = ["AnalysisError", "BusyError", "CustvalueError", "DataError", "UsageError", "nearest"]
 
 
 class CustvalueError(Exception):
@@ -20,15 +20,24 @@ class CustvalueError(Exception):
     """
 
     exit_code = 4
+    #: The month of the report that failed, where it was known.
+    month = ""
 
     def __init__(self, code: str, **values: Any) -> None:
         super().__init__(code, values)
         self.code = code
         self.values = values
+        self.place: dict[str, Any] = {}
+
+    def at(self, file: str, line: int) -> CustvalueError:
+        """The same error, which now names the file and the line that are wrong."""
+        self.place = {"file": file, "line": line}
+        return self
 
     def text(self, language: str = "en") -> str:
         """The message in a language."""
-        return text(f"errors.{self.code}", language, **self.values)
+        where = text("errors.at_line", language, **self.place) if self.place else ""
+        return where + text(f"errors.{self.code}", language, **self.values)
 
     def __str__(self) -> str:
         return self.text("en")
@@ -50,6 +59,12 @@ class AnalysisError(CustvalueError):
     """An analysis that failed on usable data (exit code 4)."""
 
     exit_code = 4
+
+
+class BusyError(CustvalueError):
+    """Another run holds what this one needs (exit code 5)."""
+
+    exit_code = 5
 
 
 def nearest(word: str, allowed: Any) -> str:

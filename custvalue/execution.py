@@ -17,13 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import zmq
-from ipykernel.kernelspec import get_kernel_dict
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec
 from papermill import PapermillExecutionError, execute_notebook, inspect_notebook
 
 from custvalue.errors import AnalysisError, UsageError, nearest
+from custvalue.forking import Nursery
+from custvalue.kernels import kernel_class
 
 __all__ = ["check_parameters", "execute"]
 
@@ -32,37 +30,24 @@ _SAID = 300
 _TEMPORARY_CODE = re.compile(r"\S*ipykernel_\d+[/\\]\d+\.py")
 
 
-class _Kernel(AsyncKernelManager):
-    """A kernel of this very Python, kept apart from the user's own IPython profile and start-up files."""
-
-    run: _Run
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        return KernelSpec(**get_kernel_dict())
-
-    async def start_kernel(self, **options: Any) -> None:
-        home = self.run.home
-        self.connection_file = str(home / "connection.json")
-        self.run.kernel = self
-        if self.has_trait("transport_encryption") and zmq.has("curve"):
-            self.transport_encryption = "auto"  # other users of the machine can not read along
-        await super().start_kernel(**options | {"env": _environment(home) | self.run.secrets})
-        if self.run.stopped:
-            self.run.stop()
-
-
 class _Run:
     """One notebook on its way: its files, its kernel, and whether it was stopped from outside."""
 
-    def __init__(self, source: Path, staging: Path, secrets: Mapping[str, str]) -> None:
+    def __init__(self, source: Path, staging: Path, variables: Mapping[str, str], warm: Nursery | None) -> None:
         self.source = source
-        self.secrets = dict(secrets)
+        self.variables = variables
+        self.warm = warm
         self.output = staging / "notebooks" / source.name
         self.home = staging / ".kernels" / source.stem
-        self.kernel: _Kernel | None = None
+        self.kernel: Any = None
         self.stopped = False
         self.timed_out = False
+
+    def started(self, kernel: Any) -> None:
+        """Told by the kernel manager; a run that was stopped in the meantime is stopped now."""
+        self.kernel = kernel
+        if self.stopped:
+            self.stop()
 
     def stop(self) -> None:
         """End the kernel now; the waiting thread then sees that it is dead."""
@@ -74,17 +59,6 @@ class _Run:
     def time_out(self) -> None:
         self.timed_out = True
         self.stop()
-
-
-def _environment(home: Path) -> dict[str, str]:
-    """Inline charts, one computing thread a kernel (there is one kernel a core) and a fixed order of sets."""
-    fixed = {
-        "IPYTHONDIR": str(home),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "PYTHONHASHSEED": "0",
-    }
-    defaults = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return {**defaults, **os.environ, **fixed}
 
 
 @contextmanager
@@ -104,10 +78,6 @@ def _literal(path: Path) -> str:
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-def _kernel_class(run: _Run) -> type[_Kernel]:
-    return type("_RunKernel", (_Kernel,), {"run": run})
-
-
 def _papermill(run: _Run, parameters: Mapping[str, str], folder: Path) -> None:
     execute_notebook(
         _literal(run.source),
@@ -117,7 +87,7 @@ def _papermill(run: _Run, parameters: Mapping[str, str], folder: Path) -> None:
         progress_bar=False,
         start_timeout=_START_SECONDS,
         resources={"metadata": {"path": str(folder)}},  # the kernel's working folder, not the process's
-        kernel_manager_class=_kernel_class(run),
+        kernel_manager_class=kernel_class(run.home, run.variables, run.warm, run.started),
         shutdown_kernel="immediate",
     )
 
@@ -199,52 +169,65 @@ def _tidy(path: Path) -> float:
     return round(float(seconds), 2)
 
 
-def check_parameters(notebooks: Sequence[Path], names: Sequence[str]) -> None:
+def check_parameters(notebooks: Sequence[Path], names: Sequence[str]) -> dict[str, list[str]]:
     """Make sure that every notebook knows every parameter; papermill itself would only log a warning.
 
-    ``UsageError`` names the notebook, the parameter and the most similar one the notebook has.
+    Returns the parameters each notebook has. ``UsageError`` names the notebook, the parameter and the most similar one
+    the notebook has.
     """
-    for path in notebooks:
-        try:
-            with _quiet():
-                known = list(inspect_notebook(_literal(path)))
-        except Exception as error:
-            raise UsageError("notebook_unreadable", file=str(path), said=_last_line(str(error))) from error
-        if not known:
-            raise UsageError("no_parameters_cell", notebook=path.stem, allowed=", ".join(names))
-        for name in names:
-            if name not in known:
-                like = nearest(name, known)
-                raise UsageError("unknown_parameter", notebook=path.stem, got=name, nearest=like)
+    return {path.stem: _known_parameters(path, names) for path in notebooks}
+
+
+def _known_parameters(path: Path, names: Sequence[str]) -> list[str]:
+    try:
+        with _quiet():
+            known = list(inspect_notebook(_literal(path)))
+    except Exception as error:
+        raise UsageError("notebook_unreadable", file=str(path), said=_last_line(str(error))) from error
+    if not known:
+        raise UsageError("no_parameters_cell", notebook=path.stem, allowed=", ".join(names))
+    for name in names:
+        if name not in known:
+            like = nearest(name, known)
+            raise UsageError("unknown_parameter", notebook=path.stem, got=name, nearest=like)
+    return known
+
+
+def _n_cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def execute(
     notebooks: Sequence[Path],
-    parameters: Mapping[str, str],
+    parameters: Callable[[Path], Mapping[str, str]],
     staging: Path,
     *,
     seconds: float = 1800,
-    done: Callable[[str], None] = lambda name: None,
-    secrets: Mapping[str, str] | None = None,
+    done: Callable[[str, float], None] = lambda name, seconds: None,
+    variables: Mapping[str, str] | None = None,
+    warm: Nursery | None = None,
 ) -> dict[str, float]:
-    """Run notebooks with the same parameters, as many at a time as there are cores.
+    """Run notebooks, each with its ``parameters``, as many at a time as there are cores.
 
-    The executed notebooks are written to ``staging/notebooks``; their working folder is ``staging``. Returns
-    the seconds each took, by name. The last notebook is started first: the review at the end computes most.
-    The first failure (``AnalysisError``) or an interrupt stops the others at once. ``done`` is called with
-    the name of each finished notebook. ``secrets`` are environment variables of the kernels, written nowhere.
+    The executed notebooks are written to ``staging/notebooks``; their working folder is ``staging``. Returns the
+    seconds each took, by name. The largest file is started first, as the one that probably takes longest. The
+    first failure (``AnalysisError``) or an interrupt stops the others at once. ``done`` is called with the name of each finished
+    notebook and its seconds. ``variables`` are environment variables of the kernels, written nowhere. A ``warm``
+    nursery forks the kernels.
     """
     (staging / "notebooks").mkdir(exist_ok=True)
-    runs = [_Run(path, staging, secrets or {}) for path in notebooks]
-    pool = ThreadPoolExecutor(max_workers=max(1, min(len(runs), os.cpu_count() or 1)))
+    runs = [_Run(path, staging, variables or {}, warm) for path in notebooks]
+    runs.sort(key=lambda run: (-run.source.stat().st_size, run.source.stem))
+    pool = ThreadPoolExecutor(max_workers=max(1, min(len(runs), _n_cores())))
     seconds_of: dict[str, float] = {}
     with _quiet():
-        waiting = {pool.submit(_run_one, run, parameters, staging, seconds): run for run in reversed(runs)}
+        waiting = {pool.submit(_run_one, run, parameters(run.source), staging, seconds): run for run in runs}
         try:
             for future in as_completed(waiting):
                 name = waiting[future].source.stem
                 seconds_of[name] = future.result()
-                done(name)
+                done(name, seconds_of[name])
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             for run in runs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ __all__ = [
     "CURRENT_PARTS",
     "JUDGED",
     "POTENTIAL_PARTS",
+    "SCALE_POINTS",
+    "Scale",
     "aligned",
     "attribute",
     "check_weights",
@@ -26,6 +29,7 @@ __all__ = [
     "percentile",
     "potential_parts",
     "share_of_wallet",
+    "usual_gap",
     "weighted_index",
 ]
 
@@ -54,17 +58,54 @@ def check_weights(rule: str, weights: Mapping[str, Any], allowed: Collection[str
     check_rule(rule, dict(weights), sum(weights.get(part, 0) for part in counted) > 0, ">= 0, sum > 0")
 
 
-def percentile(values: pd.Series) -> pd.Series:
+@dataclass(frozen=True)
+class Scale:
+    """Where values of a part stand among the customers of one month: ``values``, rising, and their ``ranks``, 0 to 100.
+
+    Up to 2,000 values all of them, else 2,000 spread evenly over the ranks; values between are interpolated.
+    """
+
+    values: tuple[float, ...]
+    ranks: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: pd.Series) -> Scale:
+        """The scale of the known values of a month.
+
+        >>> Scale.of(pd.Series([1.0, 5.0, None, 5.0])).values
+        (1.0, 5.0)
+        """
+        known = pd.DataFrame({"value": values, "rank": percentile(values)}).dropna().drop_duplicates("value")
+        known = known.sort_values("value")
+        if len(known) > SCALE_POINTS:
+            wanted = np.linspace(known["rank"].iloc[0], known["rank"].iloc[-1], SCALE_POINTS)
+            known = known.iloc[np.unique(np.searchsorted(known["rank"], wanted).clip(max=len(known) - 1))]
+        return cls(tuple(known["value"].tolist()), tuple(known["rank"].tolist()))
+
+
+#: A scale holds at most so many values: ranks are then right to a twentieth of a point of a hundred.
+SCALE_POINTS = 2_000
+
+
+def percentile(values: pd.Series, scale: Scale | None = None) -> pd.Series:
     """0 to 100: the share of the known values below, equal ones counted half; missing stays missing.
+
+    With a ``scale`` it is the place among the customers of that month.
 
     >>> percentile(pd.Series([1.0, 5.0, None, 5.0])).round(1).tolist()
     [16.7, 66.7, nan, 66.7]
     """
-    return 100 * (values.rank() - 0.5) / values.notna().sum()
+    if scale is None or not scale.values:
+        return 100 * (values.rank() - 0.5) / values.notna().sum()
+    return pd.Series(np.interp(values.astype(float), scale.values, scale.ranks), index=values.index)
 
 
-def weighted_index(parts: Mapping[str, pd.Series], weights: Mapping[str, float]) -> pd.Series:
+def weighted_index(
+    parts: Mapping[str, pd.Series], weights: Mapping[str, float], scales: Mapping[str, Scale] | None = None
+) -> pd.Series:
     """The weighted mean of the percentiles of the known parts of each customer; 50 where nothing is known.
+
+    ``scales`` of another month, by part, take the place of that of these customers.
 
     >>> parts = {"a": pd.Series([1.0, 2.0]), "b": pd.Series([9.0, None])}
     >>> weighted_index(parts, {"a": 3, "b": 1}).tolist()
@@ -73,7 +114,7 @@ def weighted_index(parts: Mapping[str, pd.Series], weights: Mapping[str, float])
     index = next(iter(parts.values())).index
     total, weight = np.zeros(len(index)), np.zeros(len(index))
     for name, values in parts.items():
-        ranks = percentile(values).to_numpy(dtype=float)
+        ranks = percentile(values, (scales or {}).get(name)).to_numpy(dtype=float)
         known = ~np.isnan(ranks)
         total += weights.get(name, 0) * np.where(known, ranks, 0.0)
         weight += weights.get(name, 0) * known
@@ -184,9 +225,19 @@ def _breadth(customers: pd.DataFrame) -> pd.Series:
     return pd.Series(-bought, index=customers.index)
 
 
-def _activity(customers: pd.DataFrame) -> pd.Series:
+def usual_gap(customers: pd.DataFrame) -> float:
+    """The median of the customers' mean gaps, in days; 1 where nobody came back.
+
+    >>> usual_gap(pd.DataFrame({"mean_gap_days": [10.0, 30.0, None]}))
+    20.0
+    """
     gaps = customers["mean_gap_days"]
-    typical = gaps.median() if gaps.notna().any() else 1.0
+    return float(gaps.median()) if gaps.notna().any() else 1.0
+
+
+def _activity(customers: pd.DataFrame, gap: float | None) -> pd.Series:
+    gaps = customers["mean_gap_days"]
+    typical = usual_gap(customers) if gap is None else gap
     return -customers["days_since_last"] / gaps.fillna(typical)
 
 
@@ -203,14 +254,15 @@ def potential_parts(
     attributes: pd.DataFrame | None = None,
     judgement: Mapping[str, str] = JUDGED,
     referral_share: float = 1.0,
+    gap: float | None = None,
 ) -> dict[str, pd.Series]:
     """The parts of the growth potential, each one number per customer, higher is more (C11, C5, C6).
 
     ``growth``: (a - b) / (a + b), sales of the last 12 months a, of the 12 months before b, from two years of tenure
     on; ``wallet``: ``category_spend_year`` of ``attributes`` less the sales of the last 12 months, at least 0;
     ``breadth``: fewer categories bought is more; ``activity``: minus the days since the last purchase over the
-    customer's own mean gap (one-time buyers: the median gap of the others); ``future``: ``clv_12m`` where the table
-    has it; ``referrals``: margin (else sales) of the last 12 months of the customers brought, see
+    customer's own mean gap (one-time buyers: the median gap of the others, or ``gap``); ``future``: ``clv_12m`` where
+    the table has it; ``referrals``: margin (else sales) of the last 12 months of the customers brought, see
     :func:`custvalue.referrals.referral_value`; and every judged part.
 
     >>> table = pd.DataFrame({"customer_id": ["a"], "sales_12m": [90.0], "sales_prior_12m": [30.0], "margin_12m": [9.0],
@@ -225,7 +277,7 @@ def potential_parts(
         "growth": _growth(customers),
         "wallet": (spend - customers["sales_12m"]).clip(lower=0),
         "breadth": _breadth(customers),
-        "activity": _activity(customers),
+        "activity": _activity(customers, gap),
         "future": expected.astype(float),
         "referrals": _referrals(customers, attributes, referral_share),
         **_judged(customers, attributes, judgement),

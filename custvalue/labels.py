@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import string
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -22,6 +22,7 @@ __all__ = [
     "headings",
     "label",
     "labels",
+    "phrase",
     "text",
     "unit_of",
     "with_currency",
@@ -56,6 +57,15 @@ def labels(kind: str, language: str = "en") -> dict[str, str]:
     ['platinum', 'gold', 'iron', 'lead']
     """
     return {code: words[language] for code, words in catalogue("labels")[kind].items()}
+
+
+def phrase(kind: str, codes: Iterable[str], language: str = "en") -> str:
+    """The words for several codes of a kind as one phrase.
+
+    >>> phrase("trait", ["recent", "high_spend"]), phrase("trait", ["recent", "high_spend"], "zh")
+    ('recent, high spend', '近期来过、消费高')
+    """
+    return ("、" if language == "zh" else ", ").join(label(kind, code, language) for code in codes)
 
 
 def heading(column: str, language: str = "en", currency: str = "") -> str:

@@ -19,9 +19,11 @@ __all__ = [
     "QUADRANTS",
     "THRESHOLDS",
     "VALUE_CLASSES",
+    "IndexScales",
     "Matrix",
     "MatrixRules",
     "cut_points",
+    "index_scales",
     "margin_note",
     "matrix_moves",
     "sales_margin_matrix",
@@ -286,28 +288,57 @@ def _weighted(parts: Mapping[str, pd.Series], weights: Mapping[str, Any]) -> dic
     return {name: values for name, values in parts.items() if weights.get(name, 0) > 0}
 
 
-def _current_value(
+@dataclass(frozen=True)
+class IndexScales:
+    """The population that the indices of one month rank a customer among: a scale by part, and the usual gap (days).
+
+    Kept, they give the indices of a later month on the earlier month's yardstick.
+    """
+
+    scales: Mapping[str, indices.Scale]
+    gap: float
+
+
+def _ranked_current(
     customers: pd.DataFrame, rules: MatrixRules, attributes: pd.DataFrame | None
-) -> tuple[pd.Series, pd.DataFrame]:
-    """The index, and what it is made of; the cost of serving is taken off the purchase value as money."""
+) -> tuple[dict[str, pd.Series], pd.DataFrame]:
+    """The parts that are ranked, and what the index is made of; the cost of serving is taken off as money."""
     weights = rules.current_weights
     parts = indices.current_parts(customers, attributes, rules.judgement)
     cost = float(weights.get("service_cost", 0)) * parts["service_cost"].fillna(0.0)
     ranked = _weighted(parts | {"purchase": parts["purchase"] - cost}, weights)
     ranked.pop("service_cost", None)
-    made_of = indices.coverage(_weighted(parts, weights), weights, "current_value")
-    return indices.weighted_index(ranked, weights), made_of
+    return ranked, indices.coverage(_weighted(parts, weights), weights, "current_value")
 
 
-def _potential(
-    customers: pd.DataFrame, rules: MatrixRules, attributes: pd.DataFrame | None
-) -> tuple[pd.Series, pd.DataFrame]:
-    weights = rules.potential_weights
-    parts = indices.potential_parts(customers, attributes, rules.judgement, rules.referral_share)
-    wanted = _weighted(parts, weights)
-    index = indices.weighted_index(wanted, weights)
-    index = index.mask(customers["days_since_last"] > rules.gone_days, 0.0)
-    return index, indices.coverage(wanted, weights, "potential")
+def _ranked_potential(
+    customers: pd.DataFrame, rules: MatrixRules, attributes: pd.DataFrame | None, gap: float | None
+) -> dict[str, pd.Series]:
+    parts = indices.potential_parts(customers, attributes, rules.judgement, rules.referral_share, gap)
+    return _weighted(parts, rules.potential_weights)
+
+
+def _potential(customers: pd.DataFrame, rules: MatrixRules, wanted: dict[str, pd.Series], scales: Mapping) -> pd.Series:
+    index = indices.weighted_index(wanted, rules.potential_weights, scales)
+    return index.mask(customers["days_since_last"] > rules.gone_days, 0.0)
+
+
+def index_scales(
+    customers: pd.DataFrame, rules: MatrixRules | None = None, attributes: pd.DataFrame | None = None
+) -> IndexScales:
+    """The scales behind the indices of :func:`value_potential_matrix` of these customers.
+
+    >>> customers = pd.DataFrame({"customer_id": list("abc"), "sales_12m": [90.0, 20.0, 0.0],
+    ...     "sales_prior_12m": [50.0, 60.0, 80.0], "margin_12m": [9.0, 2.0, 0.0], "tenure_days": 900,
+    ...     "days_since_last": [9, 60, 400], "mean_gap_days": 30.0, "n_categories": 2})
+    >>> index_scales(customers).scales["purchase"].values
+    (0.0, 2.0, 9.0)
+    """
+    rules, attributes = rules or MatrixRules(), indices.aligned(customers, attributes)
+    ranked = _ranked_current(customers, rules, attributes)[0] | _ranked_potential(customers, rules, attributes, None)
+    return IndexScales(
+        {part: indices.Scale.of(values) for part, values in ranked.items()}, indices.usual_gap(customers)
+    )
 
 
 def value_potential_matrix(
@@ -315,6 +346,7 @@ def value_potential_matrix(
     rules: MatrixRules | None = None,
     attributes: pd.DataFrame | None = None,
     cuts: tuple[float, float] | pd.DataFrame | None = None,
+    scales: IndexScales | None = None,
 ) -> Matrix:
     """Current value against growth potential (C11).
 
@@ -329,7 +361,8 @@ def value_potential_matrix(
     value. *Potential*: growth, spend elsewhere, categories not yet bought, activity, referrals, knowledge, and
     expected value if weighted and joined. Parts a customer lacks are left out of his mean; ``parts`` of the result
     says of how many customers each is known, those nobody has are named in a note (``parts_missing:wallet;image``). A
-    customer silent for more than ``gone_days`` has potential 0 whatever the parts say.
+    customer silent for more than ``gone_days`` has potential 0 whatever the parts say. With ``scales`` of another
+    month (:func:`index_scales`) the ranks are places among the customers of that month.
 
     Raises ``DataError`` if ``attributes`` holds a customer twice or words where numbers belong.
 
@@ -340,8 +373,12 @@ def value_potential_matrix(
     ['high_value', 'low_value', 'low_value']
     """
     rules, attributes = rules or MatrixRules(), indices.aligned(customers, attributes)
-    current, made_of = _current_value(customers, rules, attributes)
-    potential, further = _potential(customers, rules, attributes)
+    ranked, made_of = _ranked_current(customers, rules, attributes)
+    kept = scales.scales if scales else {}
+    current = indices.weighted_index(ranked, rules.current_weights, kept)
+    wanted = _ranked_potential(customers, rules, attributes, scales.gap if scales else None)
+    potential = _potential(customers, rules, wanted, kept)
+    further = indices.coverage(wanted, rules.potential_weights, "potential")
     value = "margin_12m" if customers["margin_12m"].notna().any() else "sales_12m"
     columns = {"current_value": current, "potential": potential, value: customers[value].fillna(0.0)}
     table = customers[["customer_id"]].assign(**columns).reset_index(drop=True)

@@ -8,13 +8,17 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from custvalue import lifetime
-from custvalue.config import Settings, load_settings, parse_day
+from custvalue import lifetime, segmentation
+from custvalue.columns import EVENT_COLUMNS
+from custvalue.config import Settings, load_settings, parse_day, read_toml
 from custvalue.contacts import clean_campaigns, clean_events
 from custvalue.customers import customer_table
 from custvalue.errors import DataError
 from custvalue.files import still_readable
+from custvalue.prepared import digest, files_state, is_shared, shared, shared_by, shared_orders
+from custvalue.pseudonyms import hash_frame, hash_key, hashed_source
 from custvalue.sources import ReadRules, find_file, match_columns, read_frame, read_source
+from custvalue.strategy import overlaid
 from custvalue.timelines import purchase_days
 from custvalue.transactions import clean, last_complete_month
 
@@ -27,15 +31,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "backtest_orders",
+    "earlier_forecast",
+    "event_rows",
     "forecast_orders",
     "month_before",
     "quality_beside",
     "read",
     "read_attributes",
     "read_campaigns",
+    "read_clusters",
     "read_cuts",
     "read_events",
     "read_labels",
+    "read_strategy",
     "two_months",
     "with_contact_cost",
 ]
@@ -61,9 +69,16 @@ def read(data: Any, settings: Settings | None = None, *, whole_file: bool = Fals
         The settings or the data can not be used; the message says what to change.
     """
     settings = settings or load_settings(data=data)
+    how = {"whole_file": whole_file}
+    return shared_orders(data, settings, how, lambda: _read(data, settings, whole_file))
+
+
+def _read(data: Any, settings: Settings, whole_file: bool) -> Orders:
+    key = hash_key(settings.hash_ids)
     source = read_source(data, settings.read, settings.columns, settings.timezone)
     as_of = parse_day(settings.as_of) or (None if whole_file else last_complete_month)
     with still_readable(source.name):
+        source = hashed_source(source, key)
         return clean(
             source,
             settings.clean,
@@ -91,12 +106,17 @@ def read_attributes(data: Any, settings: Settings | None = None) -> pd.DataFrame
     Columns that hold only numbers become numbers, but for ``referrer``, which holds ids. Of a customer listed twice the
     last row counts.
     """
-    import pandas as pd
-
     settings = settings or load_settings(data=data)
     path = _beside(data, settings.inputs.customers, "customers")
     if path is None:
         return None
+    state = (files_state(path), settings.hash_ids)
+    return shared("attributes", state, lambda: _attributes(path, hash_key(settings.hash_ids)))
+
+
+def _attributes(path: Path, key: bytes) -> pd.DataFrame:
+    import pandas as pd
+
     table = read_frame(path)
     mapping = match_columns(table.columns)
     if "customer_id" not in mapping:
@@ -105,6 +125,7 @@ def read_attributes(data: Any, settings: Settings | None = None) -> pd.DataFrame
     ids = table["customer_id"].str.strip().str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
     table = table.assign(customer_id=ids).dropna(subset="customer_id")
     table = table.drop_duplicates("customer_id", keep="last").reset_index(drop=True)
+    table = hash_frame(table, key, ("customer_id", "referrer"))
     for column in table.columns.difference(["customer_id", "referrer"], sort=False):
         numbers = pd.to_numeric(table[column], errors="coerce")
         if numbers.notna().sum() == table[column].notna().sum():
@@ -124,7 +145,14 @@ def _contacts(
     path = _beside(data, getattr(settings.inputs, stem), stem)
     if path is None:
         return None
-    return clean_table(path, ReadRules(), timezone=settings.timezone, known=_known(orders))
+    known, key = _known(orders), hash_key(settings.hash_ids)
+    state = (files_state(path), settings.timezone, settings.hash_ids)
+    return shared_by(
+        orders,
+        stem,
+        state,
+        lambda: clean_table(path, ReadRules(), timezone=settings.timezone, known=known, hash_key=key),
+    )
 
 
 def read_events(data: Any, settings: Settings | None = None, orders: Orders | None = None) -> Contacts | None:
@@ -133,6 +161,21 @@ def read_events(data: Any, settings: Settings | None = None, orders: Orders | No
     With ``orders``, rows of customers without an order are counted apart. See :class:`custvalue.contacts.Contacts`.
     """
     return _contacts(clean_events, "events", data, settings, orders)
+
+
+def event_rows(data: Any, settings: Settings | None = None, orders: Orders | None = None) -> pd.DataFrame:
+    """The events of :func:`read_events`, one row each; a table without rows where there is no such file.
+
+    >>> list(event_rows("no/such/folder"))
+    ['customer_id', 'event_date', 'event', 'category', 'price_band', 'channel']
+    """
+    import pandas as pd
+
+    events = read_events(data, settings, orders)
+    if events is not None:
+        return events.table
+    empty = pd.DataFrame({column.name: pd.Series(dtype="str") for column in EVENT_COLUMNS})
+    return empty.astype({"event_date": "datetime64[s]"})
 
 
 def read_campaigns(data: Any, settings: Settings | None = None, orders: Orders | None = None) -> Contacts | None:
@@ -179,8 +222,31 @@ def read_labels(data: Any, settings: Settings | None = None, language: str = "en
             got=", ".join(table.columns),
         )
     words = {column: dict(zip(part["code"], part[language], strict=True)) for column, part in table.groupby("column")}
-    words["main_category"] = words.get("category", {})
+    for column in ("main_category", "category_before", "other_category", "next_category", "because"):
+        words[column] = words.get("category", {})
     return words
+
+
+def read_strategy(data: Any, settings: Settings | None = None) -> Mapping[str, Any]:
+    """What to do for each code: our texts with the firm's own ``strategy.toml`` laid over them, if there is one.
+
+    The file is ``inputs.strategy`` of the settings, else ``strategy.toml`` in the data folder. The result is what
+    ``strategy_for``, ``strategy_table``, ``rule_table`` and ``advise`` take as ``texts``. Raises ``UsageError`` for a
+    file that is no TOML or holds unknown groups, see :func:`custvalue.strategy.overlaid`.
+
+    >>> read_strategy("no/such/folder")["tier"]["gold"]["goal"]["en"]
+    'Win the part of their spend that goes to other suppliers.'
+    """
+    settings = settings or load_settings(data=data)
+    path = _strategy_file(data, settings.inputs.strategy)
+    return overlaid(read_toml(path), path.name) if path else overlaid({})
+
+
+def _strategy_file(data: Any, named: str) -> Path | None:
+    if named or not isinstance(data, (str, Path)):
+        return _beside("", named, "strategy")
+    path = Path(data) / "strategy.toml"
+    return path if path.is_file() else None
 
 
 def backtest_orders(orders: Orders, settings: Settings, *, cutoff: dt.date | None = None) -> Backtest:
@@ -188,7 +254,13 @@ def backtest_orders(orders: Orders, settings: Settings, *, cutoff: dt.date | Non
 
     See :func:`custvalue.lifetime.backtest`; its tables are empty where the history is too short to hold anything out.
     """
-    return lifetime.backtest(purchase_days(orders), orders.as_of, settings.lifetime, cutoff=cutoff)
+    rules = settings.lifetime
+    return shared_by(
+        orders,
+        "backtest",
+        (rules, cutoff),
+        lambda: lifetime.backtest(purchase_days(orders), orders.as_of, rules, cutoff=cutoff),
+    )
 
 
 def forecast_orders(
@@ -199,9 +271,31 @@ def forecast_orders(
     Where the history is too short to hold anything out, the forecast is made all the same and its ``scores`` are empty.
     """
     backtest = backtest or backtest_orders(orders, settings)
-    return lifetime.forecast(
-        customers, orders.as_of, settings.lifetime, scores=backtest.scores, weights=backtest.weights
-    )
+    return _shared_forecast(orders, customers, orders.as_of, settings, backtest.scores, backtest.weights)
+
+
+def _shared_forecast(
+    orders: Orders, customers: pd.DataFrame, day: dt.date, settings: Settings, scores: pd.DataFrame, weights: Any
+) -> lifetime.Forecast:
+    """A forecast from scores and weights of a backtest; shared where the customers are those that were shared."""
+    rules = settings.lifetime
+
+    def make() -> lifetime.Forecast:
+        return lifetime.forecast(customers, day, rules, scores=scores, weights=weights)
+
+    if not is_shared(orders, "customers", (day, ()), customers):
+        return make()
+    return shared_by(orders, "forecast", (day, rules, digest(scores), weights), make)
+
+
+def earlier_forecast(
+    orders: Orders, customers: pd.DataFrame, day: dt.date, settings: Settings, forecast: lifetime.Forecast
+) -> lifetime.Forecast:
+    """The forecast as of an earlier ``day``, whose customer table is given, by the model and weights of a later one.
+
+    So a move between the two days is the customer's and not the model's.
+    """
+    return _shared_forecast(orders, customers, day, settings, forecast.scores, forecast.weights)
 
 
 def read_cuts(data: Any, settings: Settings | None = None) -> pd.DataFrame | None:
@@ -214,6 +308,18 @@ def read_cuts(data: Any, settings: Settings | None = None) -> pd.DataFrame | Non
     settings = settings or load_settings(data=data)
     path = _beside(data, settings.inputs.cuts, "cuts")
     return read_frame(path) if path else None
+
+
+def read_clusters(data: Any, settings: Settings | None = None) -> pd.DataFrame | None:
+    """The centres of clusters kept from an earlier month, from ``clusters.csv``; None where there is none.
+
+    Such a table is written by the notebook of the segments, see :func:`custvalue.segmentation.kept_model`.
+
+    >>> read_clusters("no/such/folder")
+    """
+    settings = settings or load_settings(data=data)
+    path = _beside(data, settings.inputs.clusters, "clusters")
+    return segmentation.kept_model(read_frame(path), path.name) if path else None
 
 
 def with_contact_cost(
@@ -264,6 +370,6 @@ def two_months(orders: Orders, settings: Settings, needs: Collection[str] = ()) 
     wanted = [column for column in wanted if column in forecast.table]
     now = now.merge(forecast.table[["customer_id", *wanted]], on="customer_id", validate="1:1")
     if len(before):
-        earlier = lifetime.forecast(before, day, settings.lifetime, scores=forecast.scores, weights=forecast.weights)
+        earlier = earlier_forecast(orders, before, day, settings, forecast)
         return now, before.merge(earlier.table[["customer_id", *wanted]], on="customer_id", validate="1:1")
     return now, before.assign(**dict.fromkeys(wanted, 0.0))

@@ -10,7 +10,7 @@ import pandas as pd
 from custvalue.errors import DataError
 from custvalue.predicates import check_rule
 
-__all__ = ["Referrals", "customer_ids", "referral_value"]
+__all__ = ["Referrals", "among", "customer_ids", "referral_value"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,15 @@ class Referrals:
     def _brought(self) -> pd.Series:
         ids = self.table["customer_id"]
         return self.table["referrer"].isin(ids) & ~ids.isin(self.loops["customer_id"])
+
+
+def among(values: pd.Series, ids: pd.Series) -> np.ndarray:
+    """Whether each value is one of the ids; for text columns of a million rows much faster than ``isin``.
+
+    >>> among(pd.Series(["a", "z", None]), pd.Series(["a", "b", "b"])).tolist()
+    [True, False, False]
+    """
+    return pd.Index(ids.dropna().astype(object).unique()).get_indexer(values.astype(object)) >= 0
 
 
 def customer_ids(values: pd.Series) -> pd.Series:

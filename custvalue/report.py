@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import platform
-import re
-import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custvalue.databases import with_absolute_file, without_passwords
-from custvalue.errors import AnalysisError, UsageError
+from custvalue.errors import AnalysisError, CustvalueError, UsageError
+from custvalue.journal import journal
 from custvalue.labels import text
+from custvalue.manifest import input_sums, write_manifest
+from custvalue.publishing import DISK_ERRORS, keep_failed, month_lock, not_writable, now, publish, staging
 
 if TYPE_CHECKING:
+    from logging import Logger
+
+    from custvalue.forking import Nursery
     from custvalue.transactions import Orders
 
 __all__ = ["Pack", "run_report"]
 
 _PATTERN = "[0-9][0-9]_*.ipynb"
 _PARAMETERS = ("data", "as_of", "language", "config", "output")
+_HISTORY = "history"
 _FRAME = "input.parquet"
+_PREPARED = ".prepared"
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,24 @@ class Pack:
 
 @dataclass(frozen=True)
 class _Job:
-    """What one report is made of; ``source`` is the data's name as the pages show it, ``secrets`` the environment
-    variables in ``data`` that stand for passwords."""
+    """What one report is made of; ``source`` is the data's name as the pages show it, ``variables`` the environment of
+    the kernels: passwords in ``data`` and where shared results are. ``known`` are the parameters of each notebook."""
 
     data: str
-    secrets: Mapping[str, str]
+    variables: Mapping[str, str]
     source: str
     config: str
     language: str
+    out: Path
     staging: Path
-    notebooks: tuple[Path, ...]
+    known: Mapping[Path, list[str]]
+    warm: Nursery | None
+    log: Logger
+
+    def parameters(self, as_of: str, notebook: Path) -> dict[str, str]:
+        values = (self.data, as_of, self.language, self.config, "tables")
+        given = dict(zip(_PARAMETERS, values, strict=True))
+        return given | ({_HISTORY: str(self.out)} if _HISTORY in self.known[notebook] else {})
 
 
 def _is_local(data: Any) -> bool:
@@ -66,7 +76,7 @@ def _absolute(path: Any) -> str:
     return os.path.abspath(path) if str(path) else ""
 
 
-def _data_path(data: Any, staging: Path) -> str:
+def _data_path(data: Any, folder: Path) -> str:
     """What the notebooks are given as ``data``; a table is put into a file of the staging folder first."""
     if isinstance(data, str | os.PathLike):
         return _absolute(data)
@@ -76,7 +86,7 @@ def _data_path(data: Any, staging: Path) -> str:
     from custvalue.shapes import arrow_of_frame
 
     table = data if isinstance(data, pa.Table) else arrow_of_frame(data)
-    parquet.write_table(table, staging / _FRAME)
+    parquet.write_table(table, folder / _FRAME)
     return _FRAME
 
 
@@ -99,19 +109,12 @@ def _find_notebooks(folder: str | Path | None) -> tuple[Path, ...]:
     return found
 
 
-@contextmanager
-def _staging(out: Path) -> Iterator[Path]:
-    """A hidden folder inside the output folder, so that publishing is a rename; removed whatever happens."""
-    staging = out / f".staging-{os.getpid()}-{secrets.token_hex(4)}"
-    try:
-        (staging / "tables").mkdir(parents=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UsageError("output_not_writable", folder=str(out), reason=reason) from error
-    try:
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+def _checked(notebooks: tuple[Path, ...]) -> dict[Path, list[str]]:
+    """The parameters of each notebook; an error before any work where one lacks a parameter."""
+    from custvalue.execution import check_parameters
+
+    known = check_parameters(notebooks, _PARAMETERS)
+    return {path: known[path.stem] for path in notebooks}
 
 
 @contextmanager
@@ -130,135 +133,155 @@ def _progress(total: int, language: str, shown: bool) -> Iterator[Callable[[str]
         yield done
 
 
-def _keep_failed(error: AnalysisError, out: Path, month: str) -> AnalysisError:
-    """Save the partly run notebook from the staging folder; returns the error that names the saved file."""
-    partly = Path(error.values.get("file", ""))
-    if not partly.is_file():
-        return error
-    folder = out / f"failed-{month}"
-    folder.mkdir(exist_ok=True)
-    kept = Path(shutil.copyfile(partly, folder / partly.name))
-    return AnalysisError(error.code, **error.values | {"file": str(kept)})
+def _from_folder(job: _Job) -> str:
+    """The data as a kernel finds them, whose working folder is the staging folder."""
+    return str(job.staging / job.data) if job.data == _FRAME else job.data
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _input_files(data: str) -> list[Path]:
-    """The files behind a local path: itself, every file of a folder, or what a pattern matches."""
-    path = Path(data)
-    if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-    if path.exists():
-        return [path]
-    return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
-
-
-def _input_sums(data: Any) -> dict[str, str] | None:
-    """The SHA-256 of every input file by name; None for a DataFrame or a URL."""
-    if not _is_local(data):
-        return None
-    base = Path(_absolute(data))
-    root = base if base.is_dir() else base.parent
-    return {Path(os.path.relpath(file, root)).as_posix(): _sha256(file) for file in _input_files(str(base))}
-
-
-def _versions() -> dict[str, str]:
-    """The installed versions of the libraries custvalue asks for."""
-    wanted = [line for line in metadata.requires("custvalue") or [] if "extra ==" not in line]
-    names = {re.match(r"[\w.-]+", line).group() for line in wanted}
-    return {name: metadata.version(name) for name in sorted(names)}
-
-
-def _listing(folder: Path) -> list[dict[str, Any]]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [
-        {"file": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size, "sha256": _sha256(path)}
-        for path in files
-    ]
-
-
-def _run_notebooks(job: _Job, as_of: str, time_limit: float, progress: bool) -> dict[str, float]:
+def _run_notebooks(job: _Job, orders: Orders, time_limit: float, progress: bool) -> dict[str, float]:
     """Execute the notebooks into the staging folder and clear what only the run needed."""
+    from custvalue.config import load_settings
     from custvalue.execution import execute
+    from custvalue.prepared import sharing
+    from custvalue.preparing import preparing
 
-    values = (job.data, as_of, job.language, job.config, "tables")
-    with _progress(len(job.notebooks), job.language, progress) as done:
-        parameters = dict(zip(_PARAMETERS, values, strict=True))
-        seconds = execute(job.notebooks, parameters, job.staging, seconds=time_limit, done=done, secrets=job.secrets)
-    shutil.rmtree(job.staging / ".kernels", ignore_errors=True)
+    with ExitStack() as stack:
+        shown = stack.enter_context(_progress(len(job.known), job.language, progress))
+        stack.enter_context(sharing(job.staging / _PREPARED))
+        settings = load_settings(job.config, job.data, as_of=str(orders.as_of), language=job.language)
+        stack.enter_context(preparing(_from_folder(job), orders, settings, job.known))
+
+        def done(name: str, seconds: float) -> None:
+            job.log.info("%s %s %.1f s", str(orders.as_of)[:7], name, seconds)
+            shown(name)
+
+        seconds = execute(
+            tuple(job.known),
+            lambda notebook: job.parameters(str(orders.as_of), notebook),
+            job.staging,
+            seconds=time_limit,
+            done=done,
+            variables=job.variables,
+            warm=job.warm,
+        )
+    for folder in (".kernels", _PREPARED):
+        shutil.rmtree(job.staging / folder, ignore_errors=True)
     (job.staging / _FRAME).unlink(missing_ok=True)
     return seconds
 
 
-def _make_pages(job: _Job, orders: Orders) -> dict[str, list[str]]:
-    """Write the pages; returns the warnings of each notebook that has some."""
+def _plain(headline: str) -> list[str]:
+    """The sentences of a headline without their markup: one a paragraph."""
+    from bs4 import BeautifulSoup
+
+    found = BeautifulSoup(headline, "html.parser")
+    texts = [" ".join(part.get_text().split()) for part in found.find_all(["p", "li"]) or [found]]
+    return [text for text in texts if text]
+
+
+def _make_pages(job: _Job, orders: Orders) -> dict[str, Any]:
+    """Write the pages; returns the warnings and the headline of each notebook that has some."""
     import nbformat
 
     from custvalue.pages import PackFacts, notes, read_page, write_pages
 
     pages, warnings = [], {}
-    for source in job.notebooks:
+    for source in job.known:
         notebook = nbformat.read(job.staging / "notebooks" / source.name, as_version=4)
         pages.append(read_page(notebook, source.stem, job.language))
         if found := notes(notebook):
             warnings[source.stem] = found
     facts = PackFacts(str(orders.as_of), job.source, orders.facts, metadata.version("custvalue"))
     write_pages(job.staging, pages, facts, job.language)
-    return warnings
-
-
-def _write_manifest(folder: Path, entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Write ``manifest.json``, the last file of a pack: a folder without it is not finished."""
-    content = {
-        "custvalue": metadata.version("custvalue"),
-        **entries,
-        "python": platform.python_version(),
-        "libraries": _versions(),
-        "files": _listing(folder),
-    }
-    written = json.dumps(content, ensure_ascii=False, indent=2, default=str) + "\n"
-    (folder / "manifest.json").write_text(written, "utf-8", newline="\n")
-    return json.loads(written)
-
-
-def _publish(staging: Path, target: Path) -> None:
-    """Put a finished pack in the place of an older one, which comes back if that fails."""
-    aside = staging.with_name(staging.name + "-old")
-    if target.exists():
-        target.rename(aside)
-    try:
-        staging.rename(target)
-    except BaseException:
-        if aside.exists() and not target.exists():
-            aside.rename(target)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    headlines = {page.name: said for page in pages if (said := _plain(page.headline))}
+    return {"warnings": warnings, "headlines": headlines}
 
 
 def _fill(job: _Job, data: Any, orders: Orders, time_limit: float, progress: bool) -> dict[str, Any]:
     """Fill the staging folder with a complete pack; returns its manifest."""
-    started = _now()
-    as_of = str(orders.as_of)
-    sums = _input_sums(data)
-    seconds = _run_notebooks(job, as_of, time_limit, progress)
-    warnings = _make_pages(job, orders)
-    return _write_manifest(
-        job.staging,
-        {
-            "parameters": {"data": job.data, "as_of": as_of, "language": job.language, "config": job.config},
-            "input_sha256": sums,
-            "rows": orders.facts,
-            "warnings": warnings,
-            "timings": {"started": started, "finished": _now(), "notebook_seconds": seconds},
-        },
-    )
+    started, as_of = now(), str(orders.as_of)
+    sums = input_sums(data)
+    seconds = _run_notebooks(job, orders, time_limit, progress)
+    found = _make_pages(job, orders)
+    entries = {
+        "parameters": {"data": job.data, "as_of": as_of, "language": job.language, "config": job.config},
+        "input_sha256": sums,
+        "rows": orders.facts,
+        **found,
+        "timings": {"started": started, "finished": now(), "notebook_seconds": seconds},
+    }
+    return write_manifest(job.staging, entries)
+
+
+def _filled(job: _Job, data: Any, orders: Orders, time_limit: float, progress: bool) -> dict[str, Any]:
+    """As :func:`_fill`; a failure keeps the partly run notebook, and says so where it was the disk."""
+    try:
+        return _fill(job, data, orders, time_limit, progress)
+    except AnalysisError as error:
+        kept = keep_failed(error, job.out, str(orders.as_of)[:7])
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno in DISK_ERRORS:
+            raise not_writable(job.out, cause) from error
+        raise kept from error
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        raise not_writable(job.out, error) from error
+
+
+@contextmanager
+def _logged(log: Logger, month: Callable[[], str]) -> Iterator[None]:
+    """Write into the log how it ended; an error learns the month it was about."""
+    try:
+        yield
+    except CustvalueError as error:
+        error.month = month()
+        log.error("%s failed (%s): %s", month() or "-", error.exit_code, str(error).replace("\n", " "))
+        raise
+    except BaseException as error:
+        log.error("%s ended: %s: %s", month() or "-", type(error).__name__, error)
+        raise
+
+
+def _prepared_folder(folder: Path) -> dict[str, str]:
+    """A private folder for what notebooks share, and the variable that names it."""
+    from custvalue.prepared import VARIABLE
+
+    (folder / _PREPARED).mkdir(mode=0o700)
+    return {VARIABLE: str(folder / _PREPARED)}
+
+
+def _report(
+    data: Any, out: Path, given: Mapping[str, Any], notebooks: str | Path | None, limits: Mapping[str, Any], log: Logger
+) -> Pack:
+    """A report from its beginning; ``given`` are the config file and what is laid over it."""
+    from custvalue.config import find_config, load_settings
+    from custvalue.forking import nursery
+    from custvalue.pipeline import read
+
+    config = _absolute(find_config(data, str(given["config"])))
+    settings = load_settings(config, data, as_of=given["as_of"], language=given["language"])
+    month = settings.as_of[:7]
+    with ExitStack() as stack:
+        stack.enter_context(_logged(log, lambda: month))
+        folder = stack.enter_context(staging(out))
+        warm = stack.enter_context(nursery())
+        known = _checked(_find_notebooks(notebooks))
+        if month:
+            stack.enter_context(month_lock(out, month))
+        orders = read(data, settings)
+        if not month:
+            month = str(orders.as_of)[:7]
+            stack.enter_context(month_lock(out, month))
+        log.info("%s started", month)
+        named, passwords = without_passwords(_data_path(data, folder))
+        variables = {**passwords, **_prepared_folder(folder)}
+        job = _Job(named, variables, _source_name(data), config, settings.language, out, folder, known, warm, log)
+        manifest = _filled(job, data, orders, **limits)
+        publish(folder, out / month)
+        log.info("%s published", month)
+        shutil.rmtree(out / f"failed-{month}", ignore_errors=True)
+    return Pack(out / month, out / month / "index.html", manifest)
 
 
 def run_report(
@@ -276,7 +299,8 @@ def run_report(
 
     The pack holds ``index.html``, one page a notebook, the executed notebooks, the tables they wrote and
     ``manifest.json``. It is built aside and put in place in one step, in the place of an older pack of the
-    month: nobody ever sees half a report.
+    month: nobody ever sees half a report. ``out/custvalue.log`` says what was done when. Notebooks with a parameter
+    ``history`` are given ``out``.
 
     Parameters
     ----------
@@ -296,8 +320,10 @@ def run_report(
 
     Raises
     ------
+    BusyError
+        Another run is making the same month in this folder.
     UsageError
-        An option, the configuration, the output folder or a notebook's parameters are wrong.
+        An option, the configuration, the output folder or a notebook's parameters are wrong, or the disk is full.
     DataError
         The data can not be used. Nothing was run.
     AnalysisError
@@ -310,26 +336,8 @@ def run_report(
         pack = run_report("data/sample", "out")
         pack.index  # out/2025-12/index.html
     """
-    from custvalue.config import find_config, load_settings
-    from custvalue.execution import check_parameters
-    from custvalue.pipeline import read
-
-    config = _absolute(find_config(data, str(config)))
-    settings = load_settings(config, data, as_of=as_of, language=language)
     out = Path(out).resolve()
-    with _staging(out) as staging:
-        found = _find_notebooks(notebooks)
-        check_parameters(found, _PARAMETERS)
-        orders = read(data, settings)
-        named, secrets = without_passwords(_data_path(data, staging))
-        job = _Job(named, secrets, _source_name(data), config, settings.language, staging, found)
-        month = str(orders.as_of)[:7]
-        try:
-            manifest = _fill(job, data, orders, time_limit, progress)
-        except AnalysisError as error:
-            raise _keep_failed(error, out, month) from error
-        target = out / month
-        _publish(staging, target)
-    with suppress(OSError):
-        shutil.rmtree(out / f"failed-{month}")
-    return Pack(target, target / "index.html", manifest)
+    given = {"config": config, "as_of": as_of, "language": language}
+    limits = {"time_limit": time_limit, "progress": progress}
+    with journal(out) as log:
+        return _report(data, out, given, notebooks, limits, log)

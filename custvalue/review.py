@@ -9,29 +9,27 @@ from typing import TYPE_CHECKING
 
 from custvalue import churn, lifetime, matrix, pyramid, segmentation
 from custvalue.columns import SCORECARD_COLUMNS
-from custvalue.customers import customer_table
 from custvalue.labels import labels
 from custvalue.pipeline import month_before
 from custvalue.predicates import first_match
 from custvalue.tables import save
+from custvalue.yardsticks import Month, Yardsticks, frozen_scores, limits, score_limits, tier_limits
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from custvalue.config import Settings
-    from custvalue.transactions import Orders
 
 __all__ = [
     "ACTIONS",
     "ACTION_RULES",
+    "KINDS",
     "actions_summary",
     "empty_scorecard",
     "first_step",
     "labelled",
+    "month",
     "month_before",
-    "movement",
-    "moves",
-    "previous_scorecard",
     "save_scorecard",
     "scorecard",
     "totals",
@@ -54,8 +52,102 @@ ACTION_RULES: tuple[tuple[str, Callable[[pd.DataFrame], pd.Series]], ...] = (
 )
 ACTIONS = tuple(labels("action"))
 
-_KINDS = ("tier", "quadrant", "value_class", "segment", "stage")
-_FURTHER_COLUMNS = ("value_at_risk", "rhythm_days", "overdue")
+#: The kinds of group of a scorecard between which customers move.
+KINDS = ("tier", "quadrant", "value_class", "segment", "rfm_group", "stage")
+_FURTHER_COLUMNS = (
+    "sales_12m",
+    "margin_12m",
+    "current_value",
+    "potential",
+    "value_at_risk",
+    "rhythm_days",
+    "overdue",
+)
+_FORECAST = ("p_alive", "p_order_12m", "expected_orders_12m", "clv_12m", "value_if_stays_12m")
+
+
+def _segments(customers: pd.DataFrame, settings: Settings, yardsticks: Yardsticks | None) -> pd.DataFrame:
+    """Segments and RFM groups, by this month's limits or by frozen ones."""
+    rules = settings.segmentation
+    if yardsticks is None:
+        segments = segmentation.behaviour_segments(customers, rules)
+        return segments.merge(segmentation.rfm_groups(segmentation.rfm_scores(customers, rules), rules))
+    line = limits(yardsticks.cuts, "segment")["lower_line"]
+    frozen = {"lower_line": lambda t, _: t["mean_order_value"] < line}
+    predicates = [(code, frozen.get(code, when)) for code, when in segmentation.SEGMENT_PREDICATES]
+    segment = first_match(customers, predicates, segmentation.SEGMENTS, rules)
+    groups = segmentation.rfm_groups(frozen_scores(customers, yardsticks.cuts), rules)
+    return groups.assign(segment=segment)
+
+
+def _kept_cuts(parts: tuple[pd.DataFrame, ...], customers: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """The limits of a month in one table."""
+    import pandas as pd
+
+    line = customers["mean_order_value"].quantile(settings.segmentation.lower_line_quantile)
+    gaps = churn.typical_gaps(customers, settings.churn)
+    further = [("segment", "lower_line", float(line))]
+    further += [("stage", f"typical_gap:{group}", gap) for group, gap in gaps.items()]
+    limits_of_groups = pd.DataFrame(further, columns=["kind", "cut_of", "cut"])
+    return pd.concat([*parts, limits_of_groups, score_limits(customers, settings)], ignore_index=True)
+
+
+def _frozen_gaps(yardsticks: Yardsticks | None) -> dict[str, float] | None:
+    if yardsticks is None:
+        return None
+    return {name.removeprefix("typical_gap:"): gap for name, gap in limits(yardsticks.cuts, "stage").items()}
+
+
+def month(
+    customers: pd.DataFrame,
+    as_of: dt.date,
+    settings: Settings,
+    attributes: pd.DataFrame | None = None,
+    forecast: lifetime.Forecast | None = None,
+    cuts: pd.DataFrame | None = None,
+    yardsticks: Yardsticks | None = None,
+) -> Month:
+    """The month of a customer table: its :func:`scorecard`, and the yardsticks it was measured with.
+
+    ``cuts`` are frozen limits of the matrices and the pyramid. With ``yardsticks`` of another month everything is
+    measured as it was then, and ``forecast`` and ``cuts`` are not asked.
+    """
+    if yardsticks is not None:
+        cuts, learned = yardsticks.cuts, yardsticks.learned
+        forecast = lifetime.forecast(customers, as_of, settings.lifetime, learned=learned)
+    forecast = forecast or lifetime.forecast(customers, as_of, settings.lifetime)
+    expected = forecast.table[["customer_id", *forecast.table.columns.difference(customers.columns, sort=False)]]
+    valued = pyramid.with_profit(customers.merge(expected, on="customer_id"), settings.pyramid, attributes)
+    scales = yardsticks.scales if yardsticks else matrix.index_scales(valued, settings.matrix, attributes)
+    quadrants = matrix.sales_margin_matrix(valued, settings.matrix, cuts)
+    classes = matrix.value_potential_matrix(valued, settings.matrix, attributes, cuts, scales if yardsticks else None)
+    tiers = pyramid.pyramid(valued, settings.pyramid, cuts)
+    parts = [
+        _segments(customers, settings, yardsticks),
+        quadrants.table[["customer_id", "quadrant"]],
+        classes.table[["customer_id", "current_value", "potential", "value_class"]],
+        tiers[["customer_id", "tier"]],
+        forecast.table[["customer_id", *_FORECAST]],
+    ]
+    table = _joined(customers, parts, settings, _frozen_gaps(yardsticks))
+    if yardsticks is None:
+        limits_now = (tier_limits(tiers, cuts), matrix.cut_points(quadrants), matrix.cut_points(classes))
+        learned = forecast.learned(customers)
+        yardsticks = Yardsticks(_kept_cuts(limits_now, customers, settings), scales, learned)
+    return Month(as_of, table, yardsticks)
+
+
+def _joined(
+    customers: pd.DataFrame, parts: list[pd.DataFrame], settings: Settings, gaps: dict[str, float] | None
+) -> pd.DataFrame:
+    """The parts side by side, with the stage that follows from them and the next action."""
+    table = customers
+    for part in parts:
+        table = table.merge(part, on="customer_id", how="left", validate="1:1")
+    stage = churn.stages(table, settings.churn, gaps)
+    table = table.merge(stage.drop(columns="trend"), on="customer_id", how="left", validate="1:1")
+    table = table.assign(action=first_match(table, ACTION_RULES, ACTIONS))
+    return table[[*SCORECARD_COLUMNS, *_FURTHER_COLUMNS]]
 
 
 def scorecard(
@@ -70,28 +162,11 @@ def scorecard(
 
     Columns
     -------
-    ``SCORECARD_COLUMNS``, then value_at_risk, rhythm_days and overdue of the churn stages. Codes are ordered
-    categoricals; :func:`labelled` adds the words. ``cuts`` are frozen limits of the matrices and the pyramid.
+    ``SCORECARD_COLUMNS``, then sales_12m, margin_12m, current_value and potential (the indices of the value matrix),
+    value_at_risk, rhythm_days and overdue of the churn stages. Codes are ordered categoricals; :func:`labelled` adds
+    the words. ``cuts`` are frozen limits of the matrices and the pyramid.
     """
-    forecast = forecast or lifetime.forecast(customers, as_of, settings.lifetime)
-    expected = forecast.table[["customer_id", *forecast.table.columns.difference(customers.columns, sort=False)]]
-    valued = pyramid.with_profit(customers.merge(expected, on="customer_id"), settings.pyramid, attributes)
-    parts = [
-        segmentation.behaviour_segments(customers, settings.segmentation),
-        matrix.sales_margin_matrix(valued, settings.matrix, cuts).table[["customer_id", "quadrant"]],
-        matrix.value_potential_matrix(valued, settings.matrix, attributes, cuts).table[["customer_id", "value_class"]],
-        pyramid.pyramid(valued, settings.pyramid, cuts)[["customer_id", "tier"]],
-        forecast.table[
-            ["customer_id", "p_alive", "p_order_12m", "expected_orders_12m", "clv_12m", "value_if_stays_12m"]
-        ],
-    ]
-    table = customers
-    for part in parts:
-        table = table.merge(part, on="customer_id", how="left", validate="1:1")
-    stage = churn.stages(table, settings.churn)
-    table = table.merge(stage.drop(columns="trend"), on="customer_id", how="left", validate="1:1")
-    table = table.assign(action=first_match(table, ACTION_RULES, ACTIONS))
-    return table[[*SCORECARD_COLUMNS, *_FURTHER_COLUMNS]]
+    return month(customers, as_of, settings, attributes, forecast, cuts).scorecard
 
 
 def labelled(table: pd.DataFrame, language: str = "en") -> pd.DataFrame:
@@ -99,34 +174,13 @@ def labelled(table: pd.DataFrame, language: str = "en") -> pd.DataFrame:
 
     Where margins are not known or all alike, the labels of the quadrant speak of sales only.
     """
-    kinds = [c for c in (*_KINDS, "action") if c in table.columns]
+    kinds = [c for c in (*KINDS, "action") if c in table.columns]
     sales_only = {"quadrant": "quadrant_sales_only"} if matrix.margin_note(table) else {}
     words = {
         f"{kind}_label": table[kind].map(labels(sales_only.get(kind, kind), language)).astype("str") for kind in kinds
     }
     order = [name for c in table.columns for name in ((c, f"{c}_label") if c in kinds else (c,))]
     return table.assign(**words)[order]
-
-
-def previous_scorecard(
-    orders: Orders,
-    settings: Settings,
-    attributes: pd.DataFrame | None = None,
-    forecast: lifetime.Forecast | None = None,
-    cuts: pd.DataFrame | None = None,
-) -> pd.DataFrame:
-    """The scorecard at the end of the month before, from the same orders; no rows if nobody had bought by then.
-
-    With this month's ``forecast`` its choice of model is kept, so that a move is the customer's and not the model's.
-    """
-    day = month_before(orders.as_of)
-    customers = customer_table(orders, day)
-    if customers.empty:
-        return empty_scorecard()
-    scores = forecast.scores if forecast is not None else None
-    weights = forecast.weights if forecast is not None else None
-    earlier = lifetime.forecast(customers, day, settings.lifetime, scores=scores, weights=weights)
-    return scorecard(customers, day, settings, attributes, earlier, cuts)
 
 
 def empty_scorecard() -> pd.DataFrame:
@@ -146,58 +200,35 @@ def save_scorecard(table: pd.DataFrame, folder: str | Path, language: str = "en"
     written.astype(texts).to_parquet(Path(folder) / "scorecard.parquet", index=False)
 
 
-def movement(before: pd.DataFrame, now: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Who moved: counts of customers by their code the month before (rows) and now (columns).
-
-    Customers who had not bought by the month before are not counted here; see ``n_new`` of :func:`moves`.
-    """
-    import pandas as pd
-
-    both = before[["customer_id", kind]].merge(now[["customer_id", kind]], on="customer_id", suffixes=("_from", "_to"))
-    codes = list(labels(kind))
-    counts = pd.crosstab(both[f"{kind}_from"], both[f"{kind}_to"])
-    counts = counts.reindex(index=codes, columns=codes, fill_value=0).astype(int)
-    return counts.rename_axis(index="from_code", columns="to_code")
-
-
-def moves(before: pd.DataFrame, now: pd.DataFrame, kinds: tuple[str, ...] = _KINDS) -> pd.DataFrame:
-    """One row per kind of group: kind, n_same, n_moved, n_new, share_moved (of those known the month before)."""
+def _known_totals(month: Month, start: pd.Timestamp) -> dict[str, float]:
+    """What a scorecard says of its month, which began at ``start``; nothing is known of nobody."""
     import numpy as np
-    import pandas as pd
 
-    rows = []
-    for kind in kinds:
-        counts = movement(before, now, kind)
-        same, known = int(np.trace(counts)), int(counts.to_numpy().sum())
-        rows.append((kind, same, known - same, len(now) - known, (known - same) / known if known else np.nan))
-    return pd.DataFrame(rows, columns=["kind", "n_same", "n_moved", "n_new", "share_moved"])
+    table = month.scorecard
+    if table.empty:
+        return {"new_customers": 0, "n_customers": 0, "clv_12m": np.nan, "value_at_risk": np.nan}
+    sums = {name: table[name].sum(min_count=1) for name in ("clv_12m", "value_at_risk")}
+    return {"new_customers": int((table["first_order"] >= start).sum()), "n_customers": len(table), **sums}
 
 
-def totals(months: pd.DataFrame, before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
-    """The month in numbers: one row per measure with month_before, this_month and change (relative).
+def totals(months: pd.DataFrame, before: Month, now: Month) -> pd.DataFrame:
+    """The month in numbers: one row per measure (``total``) with month_before, this_month and change (relative).
 
-    ``months`` is :func:`custvalue.timelines.orders_by_month`, ``before`` and ``now`` the two scorecards.
+    ``months`` is :func:`custvalue.timelines.orders_by_month`, ``before`` and ``now`` the two months. Where ``before``
+    is not the month just before, what only its scorecard tells is missing.
     """
-    import numpy as np
     import pandas as pd
 
     this, last = (months.iloc[-i] if len(months) >= i else None for i in (1, 2))
-    month = this["month"]
-    new = [
-        int((t["first_order"] >= start).sum()) if len(t) else 0
-        for t, start in ((before, month - pd.DateOffset(months=1)), (now, month))
-    ]
-    rows = [(name, last[name] if last is not None else np.nan, this[name]) for name in ("sales", "n_orders")]
-    rows += [
-        ("buyers", last["n_customers"] if last is not None else np.nan, this["n_customers"]),
-        ("new_customers", *new),
-    ]
-    rows += [("n_customers", len(before), len(now))]
-    for name in ("clv_12m", "value_at_risk"):
-        rows.append((name, before[name].sum() if len(before) else np.nan, now[name].sum()))
-    table = pd.DataFrame(rows, columns=["total", "month_before", "this_month"]).astype({"month_before": "float64"})
-    change = table["this_month"].astype(float) / table["month_before"].where(table["month_before"] != 0) - 1
-    return table.assign(this_month=table["this_month"].astype(float), change=change)
+    start = this["month"]
+    told = {"sales": "sales", "n_orders": "n_orders", "buyers": "n_customers"}
+    today = {name: this[column] for name, column in told.items()} | _known_totals(now, start)
+    earlier = {name: last[column] for name, column in told.items()} if last is not None else {}
+    if before.as_of == month_before(now.as_of):
+        earlier |= _known_totals(before, start - pd.DateOffset(months=1))
+    table = pd.DataFrame({"total": list(today), "this_month": list(today.values())}).astype({"this_month": "float64"})
+    table.insert(1, "month_before", table["total"].map(earlier).astype("float64"))
+    return table.assign(change=table["this_month"] / table["month_before"].where(table["month_before"] != 0) - 1)
 
 
 def first_step(steps: pd.DataFrame) -> pd.Series:

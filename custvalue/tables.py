@@ -1,12 +1,9 @@
-"""Finished tables and sentences as a reader sees them: words, units, HTML and plain text; CSV files."""
+"""Finished tables and sentences as a reader sees them: headings, words and units put on; CSV files."""
 
 from __future__ import annotations
 
-import html
-import unicodedata
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cache
 from numbers import Number
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,8 @@ import pandas as pd
 from pandas.api import types
 
 from custvalue.labels import catalogue, describe, format_value, heading, labels, text, unit_of, with_currency
-from custvalue.strategy import strategy_table
+from custvalue.shown import Advice, Sentence, Sentences, ShownColumn, ShownTable, filled, plain
+from custvalue.strategy import code_words, strategy_table
 
 __all__ = [
     "Advice",
@@ -36,142 +34,14 @@ __all__ = [
 _MISSING = "–"
 #: Longer cells are cut; the files hold them in full.
 _LONGEST = 160
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_STYLES = {
-    "number": "text-align:right",
-    "date": "text-align:left;white-space:nowrap",
-    "text": "text-align:left",
-}
-_ONE_LINE = ";white-space:nowrap"
-_PAGE = """\
-<table class="cv-table" border="0">
-{%- if table.title %}
-<caption>{{ table.title }}</caption>
-{%- endif %}
-<thead><tr>
-{%- for column in table.columns %}
-<th style="{{ styles[column.align] }}"
-{%- if column.help %} title="{{ column.help }}"{% endif %}>{{ column.heading }}</th>
-{%- endfor %}
-</tr></thead>
-<tbody>
-{%- for row in table.rows %}
-<tr>
-{%- for cell in row %}<td style="{{ cells[loop.index0] }}">{{ cell }}</td>{% endfor -%}
-</tr>
-{%- endfor %}
-</tbody>
-</table>
-{%- if table.note %}
-<p class="cv-note">{{ table.note }}</p>
-{%- endif %}"""
-
-
-_ADVICE = """\
-<div class="cv-advice">
-{%- for title, items in groups %}
-<section><h4>{{ title }}</h4><dl>
-{%- for word, said in items %}
-<dt>{{ word }}</dt><dd>{{ said }}</dd>
-{%- endfor %}
-</dl></section>
-{%- endfor %}
-</div>"""
-
-
-@cache
-def _template(source: str) -> Any:
-    from jinja2 import Environment
-
-    return Environment(autoescape=True).from_string(source)
-
-
-def filled(source: str, **values: Any) -> str:
-    """A template of HTML with its values, all of them escaped."""
-    return _template(source).render(**values)
-
-
-@dataclass(frozen=True)
-class ShownColumn:
-    """Heading, meaning and alignment (``number``, ``date`` or ``text``) of one shown column."""
-
-    heading: str
-    help: str
-    align: str
-
-
-@dataclass(frozen=True)
-class ShownTable:
-    """A table of finished texts, shown as HTML in a notebook and as aligned text elsewhere."""
-
-    title: str
-    columns: tuple[ShownColumn, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str
-
-    def _repr_html_(self) -> str:
-        cells = [_STYLES[column.align] + (_ONE_LINE if column.align == "number" else "") for column in self.columns]
-        return filled(_PAGE, table=self, styles=_STYLES, cells=cells)
-
-    def __repr__(self) -> str:
-        lines = [[column.heading for column in self.columns], *self.rows]
-        widths = [max(map(_width, cells)) for cells in zip(*lines, strict=True)]
-        table = ["  ".join(map(_padded, line, widths, self.columns)).rstrip() for line in lines]
-        return "\n".join(filter(None, [self.title, *table, self.note]))
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A sentence of the catalogue with its values, shown as a paragraph in a notebook."""
-
-    text: str
-
-    def _repr_html_(self) -> str:
-        return f'<p class="cv-say">{html.escape(self.text)}</p>'
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True)
-class Sentences:
-    """Several sentences, each a paragraph in a notebook; nothing at all where there are none."""
-
-    texts: tuple[str, ...]
-
-    def _repr_html_(self) -> str:
-        return "".join(f'<p class="cv-note">{html.escape(text)}</p>' for text in self.texts)
-
-    def __repr__(self) -> str:
-        return "\n".join(self.texts)
-
-
-@dataclass(frozen=True)
-class Advice:
-    """What to do with each group: a title and (word, text) pairs a group, shown as cards in a notebook."""
-
-    groups: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-
-    def _repr_html_(self) -> str:
-        return filled(_ADVICE, groups=self.groups)
-
-    def __repr__(self) -> str:
-        return "\n\n".join("\n".join([title, *(f"  {w}: {s}" for w, s in items)]) for title, items in self.groups)
-
-
-def _width(word: str) -> int:
-    """Places a word takes on a terminal: a Chinese character takes two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in word)
-
-
-def _padded(cell: str, width: int, column: ShownColumn) -> str:
-    blank = " " * (width - _width(cell))
-    return blank + cell if column.align == "number" else cell + blank
-
-
-def _clean(value: Any) -> str:
-    """Text on one line, without control characters."""
-    return "".join(character if character.isprintable() else " " for character in str(value)).strip()
+#: So many rows of a long table are put on a page, to be unfolded.
+_UNFOLDED = 100
+#: Tables of fewer rows need no sorting.
+_LONG = 8
+#: What a spreadsheet takes for a formula, at the start or behind a mark that may end a cell; bounded, to be quick.
+_FORMULA = re.compile(
+    r"(^|[;\t\n])([\s\x00-\x1f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]{0,64})(?=[=+\-@＝＋－＠])"
+)
 
 
 def _short(words: str) -> str:
@@ -187,7 +57,7 @@ def _cell(value: Any, unit: str, words: Mapping[str, str], language: str) -> str
         return format_value(value, "date")
     if isinstance(value, Number) and unit not in ("text", "date"):
         return format_value(value, unit)
-    return _short(_clean(words.get(str(value), value)))
+    return _short(plain(words.get(str(value), value)))
 
 
 def _align(series: pd.Series, unit: str, words: Mapping[str, str]) -> str:
@@ -218,6 +88,17 @@ def _note(rows_left_out: int, empty: bool, language: str) -> str:
     return text("tables.more_rows", language, n=rows_left_out) if rows_left_out else ""
 
 
+def _keys(series: pd.Series) -> list[str]:
+    """What the cells of a column are sorted by where their text does not do: numbers in full, codes by their order."""
+    if isinstance(series.dtype, pd.CategoricalDtype) and series.cat.ordered:
+        return [str(code) if code >= 0 else "" for code in series.cat.codes]
+    return [f"{value:.12g}" if _is_number(value) else "" for value in series]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Number) and not types.is_bool(value) and not pd.isna(value)
+
+
 def show(
     frame: pd.DataFrame,
     language: str = "en",
@@ -232,8 +113,8 @@ def show(
 
     Columns named like a kind of ``locale/labels.toml`` are codes and shown as words; ``labels`` gives the
     words of the data's own codes as ``{column: {code: word}}``, ``unit`` the unit of columns the catalogue does not
-    know. Rows beyond ``max_rows`` are counted, not shown. All text is escaped in the HTML; the meaning of each column
-    is the tooltip of its heading.
+    know. Rows beyond ``max_rows`` are counted, not shown; up to row 100 a page can unfold them. All text is escaped in
+    the HTML; the meaning of each column is the tooltip of its heading.
 
     >>> tiers = {"tier": ["gold", "iron"], "sales": [1234567.8, None], "share_sales": [0.25, 0.75]}
     >>> show(pd.DataFrame(tiers), currency="CNY")
@@ -241,16 +122,25 @@ def show(
     B · Gold    1,234,568           25.0%
     C · Iron            –           75.0%
     """
-    shown = frame.head(max_rows)
-    columns, cells = [], []
+    held = frame.head(max(max_rows, _UNFOLDED))
+    columns, cells, keys = [], [], []
     for place, name in enumerate(map(str, frame.columns)):
-        series = shown.iloc[:, place]
+        series = held.iloc[:, place]
         measured, words = _unit(series, name, unit), _words(name, language, currency, labels or {})
-        title_of = _clean(heading(name, language, currency))
-        columns.append(ShownColumn(title_of, describe(name, language), _align(series, measured, words)))
+        title_of = plain(heading(name, language, currency))
+        columns.append(ShownColumn(title_of, describe(name, language), _align(series, measured, words), name))
         cells.append([_cell(value, measured, words, language) for value in series])
-    note = _note(len(frame) - len(shown), frame.empty, language)
-    return ShownTable(_clean(title), tuple(columns), tuple(zip(*cells, strict=True)), note)
+        keys.append(_keys(series))
+    rows = tuple(zip(*cells, strict=True))
+    return ShownTable(
+        plain(title),
+        tuple(columns),
+        rows[:max_rows],
+        _note(max(len(frame) - max_rows, 0), frame.empty, language),
+        rows[max_rows:],
+        _note(len(frame) - len(held), False, language),
+        tuple(zip(*keys, strict=True)) if len(held) >= _LONG else (),
+    )
 
 
 def say(key: str, /, language: str = "en", **values: Any) -> Sentence:
@@ -262,6 +152,14 @@ def say(key: str, /, language: str = "en", **values: Any) -> Sentence:
     return Sentence(text(key, language, **values))
 
 
+def _part(named: str, parts: Mapping[str, str], language: str) -> str:
+    """The word for a code in a note; ``kind/code`` where codes of several kinds share a name."""
+    kind, slash, code = named.partition("/")
+    if slash and kind in catalogue("labels"):
+        return labels(kind, language).get(code, code)
+    return parts.get(named, named.rpartition("/")[2])
+
+
 def notes(topic: str, codes: Iterable[str], language: str = "en") -> Sentences:
     """What a reader must know of a result: the sentences for the notes of an analysis, in ``locale/notes.toml``.
 
@@ -270,30 +168,37 @@ def notes(topic: str, codes: Iterable[str], language: str = "en") -> Sentences:
     >>> notes("matrix", ("margin_rate_constant",))
     The margin rate is the same for every customer, so it can not tell them apart: both axes show sales.
     """
-    kinds = ("part", "model", "quadrant", "value_class", "tier")
+    kinds = ("part", "model", "quadrant", "value_class", "tier", "audience")
     parts = {code: word for kind in kinds for code, word in labels(kind, language).items()}
     split = (code.partition(":") for code in codes)
     comma = "；" if language == "zh" else "; "
     found = [
-        text(f"notes.{topic}_{name}", language, part=comma.join(parts.get(one, one) for one in part.split(";")))
+        text(f"notes.{topic}_{name}", language, part=comma.join(_part(one, parts, language) for one in part.split(";")))
         for name, _, part in split
     ]
     return Sentences(tuple(dict.fromkeys(found)))
 
 
-def advise(kind: str, language: str = "en", codes: Iterable[str] | None = None) -> Advice:
+def advise(
+    kind: str,
+    language: str = "en",
+    codes: Iterable[str] | None = None,
+    texts: Mapping[str, Any] | None = None,
+) -> Advice:
     """What to do with each group of a kind, from the strategy catalogue; ``codes`` chooses groups and their order.
+
+    ``texts`` is the catalogue with a firm's own file laid over it, see :func:`custvalue.pipeline.read_strategy`.
 
     >>> advise("tier", codes=["gold"]).groups[0][0]
     'B · Gold'
     """
-    fields = ("goal", "actions", "offer", "measure_text", "care")
-    table = strategy_table(kind, language, codes)
-    words = labels(kind, language)
+    table = strategy_table(kind, language, codes, texts)
+    named, *fields = table.columns
+    words = code_words(kind, language, texts)
     return Advice(
         tuple(
             (words[code], tuple((heading(field, language), row[field]) for field in fields))
-            for code, row in zip(table[kind], table.to_dict("records"), strict=True)
+            for code, row in zip(table[named], table.to_dict("records"), strict=True)
         )
     )
 
@@ -346,8 +251,9 @@ def _inert(value: Any) -> Any:
     """Text that a spreadsheet neither runs as a formula nor breaks into rows; anything else as it is."""
     if not isinstance(value, str):
         return value
-    guard = "'" if value.startswith(_FORMULA_STARTS) else ""
-    return guard + value.replace("\r\n", "\n").replace("\r", "\n")
+    lines = value.replace("\r\n", "\n").replace("\r", "\n")
+    guarded = _FORMULA.sub(r"\1'\2", lines)
+    return f"'{lines}" if guarded == lines and lines.startswith(("\t", "\n")) else guarded
 
 
 def _inert_column(series: pd.Series) -> pd.Series:
@@ -359,8 +265,10 @@ def save(frame: pd.DataFrame, folder: str | Path, name: str) -> None:
     """Write a table as ``<folder>/<name>.csv`` for a spreadsheet; an empty ``folder`` writes nothing.
 
     UTF-8 with byte order mark, ``\\n`` line ends, no index; the folder is made where missing. Text beginning
-    with ``=``, ``+``, ``-``, ``@``, tab or carriage return gets an apostrophe before it, so that it is not
-    run as a formula; carriage returns inside become line feeds, which stay within their cell.
+    with ``=``, ``+``, ``-``, ``@`` (also full-width, or behind blanks), tab or carriage return gets an apostrophe
+    before it, so that it is not run as a formula; so does such a sign behind a semicolon, tab or line end inside,
+    where another spreadsheet would begin a cell. Carriage returns inside become line feeds,
+    which stay within their cell.
 
     >>> save(pd.DataFrame({"customer_id": ["=1+1"]}), "", "customers")
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,16 @@ if TYPE_CHECKING:
 
     from custvalue.transactions import Orders
 
-__all__ = ["GAP_SAMPLE", "add_on_share", "cohort_table", "orders_by_month", "purchase_days"]
+__all__ = [
+    "GAP_SAMPLE",
+    "add_on_share",
+    "category_purchases",
+    "cohort_table",
+    "orders_between",
+    "orders_by_month",
+    "purchase_days",
+    "purchases_since",
+]
 
 #: The most customers whose purchase days are taken out of the engine when some are asked for, drawn with a fixed seed.
 GAP_SAMPLE = 50_000
@@ -52,6 +62,77 @@ def purchase_days(orders: Orders, customer_ids: Iterable[str] | None = None) -> 
     table = days.order_by("customer_id", "order_date").execute()
     dates = pd.to_datetime(table["order_date"]).astype("datetime64[s]")
     return table.assign(order_date=dates).astype({"customer_id": "str", "n_orders": "int64"})
+
+
+def category_purchases(orders: Orders, as_of: dt.date | None = None) -> pd.DataFrame:
+    """One row per customer and category bought up to the end of ``as_of`` (default: that of the orders).
+
+    Columns: customer_id, category, first_bought, last_bought (days), purchases (money, before returns). Rows without a
+    category are left out; so are orders that had come back as a whole by then. No row where there are no categories.
+
+    >>> import pandas as pd
+    >>> from custvalue.pipeline import read
+    >>> rows = pd.DataFrame({"customer_id": "a", "order_date": ["2024-01-05", "2024-02-29"], "amount": [10, 20],
+    ...                      "category": ["tea", "tea"]})
+    >>> category_purchases(read(rows))[["category", "purchases"]].values.tolist()
+    [['tea', 30.0]]
+    """
+    import pandas as pd
+
+    rows = counted(orders.table, as_of or orders.as_of)
+    rows = rows.filter((rows.amount >= 0) & rows.category.notnull())
+    sums = rows.group_by("customer_id", "category").aggregate(
+        first_bought=rows.order_date.min(),
+        last_bought=rows.order_date.max(),
+        purchases=rows.amount.sum().cast("float64"),
+    )
+    table = sums.order_by("customer_id", "category").to_pyarrow().to_pandas(date_as_object=False)
+    days = {day: pd.to_datetime(table[day]).astype("datetime64[s]") for day in ("first_bought", "last_bought")}
+    return table.assign(**days).astype({"customer_id": "str", "category": "str", "purchases": "float64"})
+
+
+def orders_between(orders: Orders, after: dt.date, until: dt.date | None = None) -> pd.DataFrame:
+    """One row per customer with a purchase after the day ``after``, up to ``until`` (default: the as-of date).
+
+    Columns: customer_id, orders_after (count), sales_after (money, net of returns).
+
+    >>> import pandas as pd
+    >>> from custvalue.pipeline import read
+    >>> rows = pd.DataFrame({"customer_id": "a", "order_date": ["2024-01-05", "2024-02-29"], "amount": [10, 20]})
+    >>> orders_between(read(rows), dt.date(2024, 1, 31)).values.tolist()
+    [['a', 1, 20.0]]
+    """
+    days = day_rows(counted(orders.table, until or orders.as_of))
+    days = days.filter(days.order_date > after)
+    sums = days.group_by("customer_id").aggregate(
+        orders_after=days.n_orders.sum(),
+        sales_after=(days.bought.coalesce(0) - days.returned.coalesce(0)).sum().cast("float64"),
+    )
+    table = sums.filter(sums.orders_after > 0).order_by("customer_id").to_pyarrow().to_pandas()
+    return table.astype({"customer_id": "str", "orders_after": "int64", "sales_after": "float64"})
+
+
+def purchases_since(orders: Orders, first_day: dt.date) -> pd.DataFrame:
+    """One row per customer and day with a purchase from ``first_day`` on: customer_id, order_date, sales.
+
+    ``sales`` is what was bought on that day, before returns of other orders.
+
+    >>> import pandas as pd
+    >>> from custvalue.pipeline import read
+    >>> days = ["2024-01-05", "2024-03-31"]
+    >>> orders = read(pd.DataFrame({"customer_id": "a", "order_date": days, "amount": [10, 20]}))
+    >>> purchases_since(orders, dt.date(2024, 2, 1))["sales"].tolist()
+    [20.0]
+    """
+    import ibis
+    import pandas as pd
+
+    days = day_rows(counted(orders.table, orders.as_of))
+    days = days.filter(days.bought.notnull(), days.order_date >= ibis.literal(first_day))
+    table = days.select("customer_id", "order_date", sales=days.bought.cast("float64"))
+    table = table.order_by("customer_id", "order_date").execute()
+    dates = pd.to_datetime(table["order_date"]).astype("datetime64[s]")
+    return table.assign(order_date=dates).astype({"customer_id": "str"})
 
 
 def orders_by_month(orders: Orders) -> pd.DataFrame:

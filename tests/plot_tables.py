@@ -13,8 +13,19 @@ from matplotlib.transforms import Bbox
 
 from custvalue import plots
 from custvalue.labels import labels
+from custvalue.positioning import perceptual_map
+from custvalue.segmentation import rfm_map
 
 TIERS, STAGES = list(labels("tier")), list(labels("stage"))
+
+GAME = pd.DataFrame(
+    {
+        "team": ["red", "platinum_first", "all_equal", "Table 7"],
+        "expected_value": [38_763.6, 6_979.8, -8_215.6, 120.0],
+        "value_low": [22_911.0, -2_260.0, -8_630.0, -4_000.0],
+        "value_high": [56_533.0, 16_508.0, -7_861.0, 4_000.0],
+    }
+)
 
 
 def classes(kind, right, top):
@@ -51,6 +62,30 @@ def matrix_of(table, kind="quadrant"):
     value = "sales" if kind == "quadrant" else "margin_12m"
     shown["margin_12m"] = table["sales"] * 0.3
     return SimpleNamespace(table=shown, x=x, y=y, x_cut=cuts[0], y_cut=cuts[1], value=value)
+
+
+def bridge_of(n):
+    """From last month's value to this month's, of a shop of n customers."""
+    steps = [90.0 * n, 4.0 * n, 2.5 * n, 6.0 * n, -9.0 * n, -0.5 * n, 0.0, 0.7 * n, 93.7 * n]
+    return pd.DataFrame({"bridge_part": list(labels("bridge_part")), "clv_12m": steps})
+
+
+def map_of(n):
+    """A shop of seven segments that lean towards some of nine categories."""
+    rng = np.random.default_rng(4)
+    segment = rng.integers(0, 7, n)
+    category = np.where(rng.random(n) < 0.25, segment, rng.integers(0, 9, n))
+    names = np.array(["womenswear", "menswear", "cosmetics", "garden", "food", "sports", "toys", "shoes", "phones"])
+    table = pd.DataFrame({"segment": np.array(list(labels("segment")))[segment], "main_category": names[category]})
+    return perceptual_map(table)
+
+
+def rungs_of(n):
+    """The relation ladder of a shop of n customers."""
+    shares = np.array([0.01, 0.39, 0.5, 0.1])
+    table = pd.DataFrame({"rung": list(labels("rung")), "n_customers": (shares * n).astype(int)})
+    went_on = [0.99, 0.606, 0.155, np.nan]
+    return table.assign(share_customers=shares, share_sales_12m=[0, 0.07, 0.68, 0.25], went_on=went_on)
 
 
 def moves_of(n):
@@ -107,6 +142,7 @@ SCORES = pd.DataFrame(
 CENTRES = pd.DataFrame(
     {
         "cluster": list("1234"),
+        "traits": ["recent frequent high_spend", "middling", "seldom low_spend", "silent seldom low_spend"],
         "n_customers": [120, 830, 1450, 2600],
         "days_since_last": [12.0, 45.0, 160.0, 420.0],
         "n_orders": [31.0, 9.0, 3.0, 1.0],
@@ -114,6 +150,22 @@ CENTRES = pd.DataFrame(
         "mean_order_value": [1_550.0, 1_010.0, 400.0, 98.0],
     }
 )
+
+EVIDENCE = pd.DataFrame(
+    {
+        "n_clusters": range(2, 9),
+        "silhouette": [0.48, 0.38, 0.41, 0.36, 0.36, 0.31, 0.31],
+        "silhouette_chance": [0.40, 0.31, 0.31, 0.30, 0.29, 0.28, 0.27],
+        "stability": [0.98, 0.91, 0.91, 0.84, 0.90, 0.77, 0.72],
+        "chosen": [False, False, True, False, False, False, False],
+    }
+)
+
+
+def places_of(table):
+    """Where the named groups stand for customers with R and F scores, and the F score for M too."""
+    scores = table[["r_score", "f_score"]].assign(m_score=table["f_score"], customer_id=table.index.astype(str))
+    return rfm_map(scores)
 
 
 def calls_of(by_stage):
@@ -159,6 +211,25 @@ CELLS.columns = ["n_repeats", "weeks_since_last", "expected_orders"]
 CELLS = CELLS.assign(expected_orders=CELLS["expected_orders"].where(CELLS["n_repeats"] > 0))
 
 
+SHELVES = pd.DataFrame([(f"category {i}", band, 40 - i) for i in range(24) for band in ("low", "mid", "high")])
+SHELVES.columns = ["category", "price_band", "n_customers"]
+PAIRS = pd.DataFrame(itertools.permutations(["womenswear", "cosmetics", "small kitchen appliances", "kids"], 2))
+PAIRS = PAIRS.set_axis(["category", "other_category"], axis=1).assign(n_buyers=90, lift_beyond=1.34, sure_pair=False)
+ORDERING = pd.DataFrame({"e_level": list(labels("e_level")), "n_customers": [9, 0, 1, 1_234, 5, 5]})
+ORDERING = ORDERING.assign(share_ordering=np.linspace(0, 1, 6), ordering_low=0.1, ordering_high=np.linspace(0.2, 1, 6))
+
+
+def campaigns_of(n):
+    """Results of campaigns: one that works, an open one, one that does harm, and one with nobody held out."""
+    codes = ["spring_mailing", "a rather long name of an evening", "autumn", "none held out"]
+    uplift = np.array([0.04, 0.01, -0.03, np.nan])
+    worked = ["works", "open", "harms", "no_hold_out"]
+    rates = {"response_rate": [0.09, 0.05, 0.02, 0.3], "response_low": [0.07, 0.03, 0.0, 0.2]}
+    rates |= {"response_high": [0.11, 0.08, 0.05, 0.4], "response_rate_out": [0.05, 0.04, 0.05, np.nan]}
+    ranges = {"uplift": uplift, "uplift_low": uplift - 0.02, "uplift_high": uplift + 0.02}
+    return pd.DataFrame({"campaign": codes, "worked": worked, "n_sent": n, "n_held_out": n // 10, **rates, **ranges})
+
+
 def all_charts(table, n_months=30):
     """Each chart with tables of one shop: name -> function of language, currency, ax."""
     n = len(table)
@@ -168,18 +239,28 @@ def all_charts(table, n_months=30):
     moves = pd.DataFrame(np.diag(by_stage) + np.eye(6, k=1) * 7, index=STAGES, columns=STAGES)
     series = months(n_months)
     return {
+        "plot_game": lambda **o: plots.plot_game(GAME, **o),
         "plot_calls": lambda **o: plots.plot_calls(calls_of(by_stage), **o),
+        "plot_bridge": lambda **o: plots.plot_bridge(bridge_of(n), **o),
+        "plot_browsing": lambda **o: plots.plot_browsing(SHELVES, **o),
+        "plot_ordering": lambda **o: plots.plot_ordering(ORDERING, "e_level", **o),
+        "plot_pairs": lambda **o: plots.plot_pairs(PAIRS, **o),
         "plot_by_frequency": lambda **o: plots.plot_by_frequency(FREQUENCY, **o),
         "plot_frequency_recency": lambda **o: plots.plot_frequency_recency(CELLS, **o),
+        "plot_ladder": lambda **o: plots.plot_ladder(rungs_of(n), **o),
         "plot_lift": lambda **o: plots.plot_lift(TENTHS, **o),
+        "plot_responses": lambda **o: plots.plot_responses(campaigns_of(n), **o),
+        "plot_uplift": lambda **o: plots.plot_uplift(campaigns_of(n), **o),
         "plot_reliability": lambda **o: plots.plot_reliability(BINS, **o),
         "plot_tracking": lambda **o: plots.plot_tracking(WEEKS, **o),
         "plot_alive": lambda **o: plots.plot_alive(table, **o),
+        "plot_cluster_evidence": lambda **o: plots.plot_cluster_evidence(EVIDENCE, **o),
         "plot_clusters": lambda **o: plots.plot_clusters(CENTRES, **o),
         "plot_forecast": lambda **o: plots.plot_forecast(series.tail(12), **o),
         "plot_groups": lambda **o: plots.plot_groups(stages, "stage", **o),
         "plot_holdout": lambda **o: plots.plot_holdout(SCORES, **o),
         "plot_lorenz": lambda **o: plots.plot_lorenz(curve_of(table["sales"].to_numpy()), 0.612, **o),
+        "plot_map": lambda **o: plots.plot_map(map_of(n), **o),
         "plot_matrix": lambda **o: plots.plot_matrix(matrix_of(table), **o),
         "plot_matrix_moves": lambda **o: plots.plot_matrix_moves(moves_of(n), **o),
         "plot_months": lambda **o: plots.plot_months(series, **o),
@@ -187,6 +268,7 @@ def all_charts(table, n_months=30):
         "plot_pyramid": lambda **o: plots.plot_pyramid(tiers, **o),
         "plot_quality": lambda **o: plots.plot_quality(QUALITY, **o),
         "plot_rfm": lambda **o: plots.plot_rfm(table, **o),
+        "plot_rfm_groups": lambda **o: plots.plot_rfm_groups(places_of(table), **o),
         "plot_rhythm": lambda **o: plots.plot_rhythm(table, **o),
         "plot_stages": lambda **o: plots.plot_stages(stages, **o),
         "plot_history": lambda **o: plots.plot_history(history_of(n_months), "C00042", **o),

@@ -158,6 +158,50 @@ def test_a_failing_notebook_ends_with_4_and_tells_where(tmp_path):
     assert done.stdout == ""
 
 
+def listener(folder: Path, code: int = 0) -> str:
+    """A command that writes what it is told into a file and ends with a code."""
+    (folder / "listen.py").write_text(
+        f"import sys\nopen(sys.argv[1], 'wb').write(sys.stdin.buffer.read())\nsys.exit({code})"
+    )
+    return f"{sys.executable} '{folder / 'listen.py'}' '{folder / 'told $(touch x); y'}'"
+
+
+def test_a_program_is_told_of_the_report(tmp_path):
+    sentence = "from custvalue.tables import Sentence\nSentence('销售额增长')"
+    notebooks = write_notebook(
+        tmp_path / "nb", "06_review", cell("markdown", "# X"), cell("code", sentence, "headline")
+    )
+    words = ["report", write_orders(tmp_path), "--out", tmp_path / "out", "--notebooks", notebooks]
+    done = run(*words, "--notify", listener(tmp_path))
+    assert done.exit_code == 0, done.stderr
+    told = json.loads((tmp_path / "told $(touch x); y").read_text("utf-8"))
+    assert told.pop("seconds") > 0
+    assert told == {
+        "status": "published",
+        "exit_code": 0,
+        "month": "2024-03",
+        "index": str(tmp_path / "out" / "2024-03" / "index.html"),
+        "headlines": ["销售额增长"],
+        "warnings": {},
+        "error": "",
+    }
+
+
+def test_a_program_is_told_of_a_failure_and_its_own_changes_nothing(tmp_path):
+    notebooks = write_notebook(tmp_path / "nb", "01_x", cell("code", "raise ValueError('oh')"))
+    words = ["report", write_orders(tmp_path), "--out", tmp_path / "out", "--notebooks", notebooks, "--language", "zh"]
+    done = run(*words, "--notify", listener(tmp_path, 3))
+    assert done.exit_code == 4
+    assert "运行结果未能送出" in done.stderr
+    told = json.loads((tmp_path / "told $(touch x); y").read_text("utf-8"))
+    assert (told["status"], told["exit_code"], told["month"], told["index"]) == ("failed", 4, "2024-03", "")
+    assert "ValueError: oh" in told["error"]
+    assert "笔记本" in told["error"]
+    missing = run("report", "nowhere.csv", "--out", tmp_path / "out", "--notify", "no-such-program")
+    assert missing.exit_code == 3
+    assert "no-such-program: No such file" in missing.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_an_interrupt_leaves_no_folder_and_no_kernel(tmp_path):
     told = tmp_path / "kernel"
@@ -170,5 +214,6 @@ def test_an_interrupt_leaves_no_folder_and_no_kernel(tmp_path):
         report.send_signal(signal.SIGINT)
         report.communicate(timeout=60)
     assert report.returncode == 130
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")] == ["custvalue.log"]
+    assert not list((tmp_path / "out" / ".custvalue").glob("staging-*"))
     assert wait_until(lambda: not running(int(told.read_text())), seconds=10)

@@ -64,6 +64,36 @@ def test_wrong_configs(tmp_path, text, message):
         load_settings(write(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("\nlangauge = 'en'", 2),
+        ("# x\n[pyramid]\n# by = 3\ncut = [0.1]", 4),
+        ("[colums]\namount = 'x'", 1),
+        ("language = 'en'\n[columns]\namont = 'x'", 3),
+        ("[lifetime]\n\nhorizon_months = 1.5", 3),
+        ("[churn]\n[lifetime]\n\nhorizon_months = 500", 4),
+        ("\n\nmargin_rate = 30", 3),
+        ("timezone = 'Mars'", 1),
+        ("[pyramid]\ncuts = [0.1, 0.2, 0.5]\n[churn]\nfall = 4", 4),
+        ("[matrix]\npotential_weights = {growth = 'a'}", 2),
+        ("lifetime.horizon_months = 500", 1),
+        ('[ "lifetime" ]\n"horizon_months" = 500', 2),
+        ("pyramid = 3", 1),
+    ],
+)
+def test_an_error_names_the_line(tmp_path, text, line):
+    with pytest.raises(UsageError) as caught:
+        load_settings(write(tmp_path, text))
+    assert str(caught.value).startswith(f"{tmp_path / 'custvalue.toml'}, line {line}: ")
+    assert caught.value.text("zh").startswith(f"{tmp_path / 'custvalue.toml'} 第 {line} 行：")
+
+
+def test_the_file_is_not_blamed_for_the_command_line(tmp_path):
+    with pytest.raises(UsageError, match=r"^language is fr"):
+        load_settings(write(tmp_path, "language = 'en'"), language="fr")
+
+
 def test_missing_config():
     with pytest.raises(UsageError, match="no config file"):
         load_settings("none.toml")

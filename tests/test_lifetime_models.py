@@ -12,7 +12,7 @@ from test_lifetime import EXAMPLES, every_model
 from custvalue.errors import UsageError
 from custvalue.lifetime import MODELS, Fitted, fit, grouped_rows
 from custvalue.lifetime.fitting import model_inputs
-from custvalue.lifetime.likelihood import Likelihood
+from custvalue.lifetime.likelihood import Likelihood, curvature, polished
 from custvalue.lifetime.models import FAMILIES
 from custvalue.pipeline import read
 
@@ -303,3 +303,19 @@ def test_parameter_table_shows_estimates_with_intervals():
     assert shown.loc["nbd", "parameters"].startswith(
         f"r {q['r']:.4g} ({q['r'] / spread[0]:.3g}–{q['r'] * spread[0]:.3g}), alpha"
     )
+
+
+class Flat:
+    """A loss that tells nothing of its second parameter."""
+
+    n = 100.0
+
+    def __call__(self, at):
+        return float(at[0] ** 2), np.array([2 * at[0], 0.0])
+
+
+def test_a_loss_flat_in_one_direction_has_no_maximum_to_polish():
+    flat = Flat()
+    bend = curvature(flat, np.zeros(2))
+    assert polished(flat, np.array([0.3, 0.1]), bend) is None
+    assert polished(flat, np.array([0.3, 0.1]), bend + np.diag([0.0, 1.0])) is not None

@@ -18,14 +18,36 @@ PACKAGE = Path(custvalue.__file__).parent
 FILES = sorted((PACKAGE / "locale").glob("*.toml"))
 UNITS = {"text", "count", "money", "share", "days", "date", "number", "plain", "tenths", "change"}
 NAMES = {"A", "B", "C", "D", "BG/NBD", "MBG/NBD", "MBG/CNBD-k", "Pareto/NBD", "NBD"}
-STRATEGY_KINDS = ("tier", "quadrant", "value_class", "segment", "stage", "action")
+STRATEGY_KINDS = (
+    "tier",
+    "quadrant",
+    "value_class",
+    "segment",
+    "rfm_group",
+    "browsing",
+    "stage",
+    "action",
+    "target",
+    "task",
+    "rung",
+)
 STRATEGY_FIELDS = {"goal", "actions", "offer", "measure", "care"}
 CODES = [
     ("segmentation", "SEGMENTS", "segment"),
+    ("segmentation", "RFM_GROUPS", "rfm_group"),
+    ("segmentation", "BEST", "group_12m"),
+    ("profiles", "BANDS", "band"),
     ("matrix", "QUADRANTS", "quadrant"),
     ("matrix", "VALUE_CLASSES", "value_class"),
     ("pyramid", "TIERS", "tier"),
     ("churn", "STAGES", "stage"),
+    ("targeting", "CRITERIA", "criterion"),
+    ("targeting", "TARGET_CLASSES", "target"),
+    ("targeting", "TASKS", "task"),
+    ("keyaccounts", "ACCOUNT_PARTS", "account_part"),
+    ("keyaccounts", "FIRST_STEPS", "first_step"),
+    ("positioning", "RUNGS", "rung"),
+    ("positioning", "FACTORS", "factor"),
 ]
 ERROR_NAMES = {"UsageError", "DataError", "AnalysisError", "CustvalueError"}
 

@@ -26,7 +26,7 @@ NOT_IMPORTED = {"jupyterlab", "sqlglot"}
 TOOLS = {"hatchling", "import-linter", "nbval", "pytest-xdist", "ruff"}
 CLIENT = {"jupyterlab", "lifetimes", "matplotlib", "nbval", "pandas", "papermill", "scikit-learn", "seaborn"}
 CONDA_NAMES = {"duckdb": "python-duckdb", "ibis-framework": "ibis-duckdb", "jupyter-client": "jupyter_client"}
-CONDA_ONLY = {"pip", "python"}
+CONDA_ONLY = {"anywidget", "pip", "python"}  # anywidget: the extra of itables
 ADDRESS = re.compile(r"\w+://|index[-_]url[\s=]|find[-_]links|trusted[-_]host", re.IGNORECASE)
 REGISTRY = re.compile(r"://[\w.-]*(?:pypi|pythonhosted|anaconda|conda\.io|npmjs|debian|mirror)", re.IGNORECASE)
 

@@ -298,7 +298,7 @@ def test_nothing_set_aside_and_empty_tables():
 
 def test_one_cluster_has_no_colour_and_its_numbers():
     words = check_words(plots.plot_clusters(CENTRES[:1], currency="CNY"))
-    assert {"48,200", "31", "Cluster 1: 120"} <= set(words)
+    assert {"48,200", "31", "Cluster 1: 120\nrecent, frequent, high spend"} <= set(words)
 
 
 def test_scores_beyond_the_levels_are_counted():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import itertools
 
@@ -9,10 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from custvalue import review
 from custvalue.columns import SCORECARD_COLUMNS
 from custvalue.config import load_settings
 from custvalue.customers import customer_table
+from custvalue.history import earlier_month
 from custvalue.labels import labels
+from custvalue.movement import movement_matrix, moves
 from custvalue.pipeline import forecast_orders, read, read_attributes
 from custvalue.review import (
     ACTION_RULES,
@@ -21,9 +25,6 @@ from custvalue.review import (
     first_step,
     labelled,
     month_before,
-    movement,
-    moves,
-    previous_scorecard,
     save_scorecard,
     scorecard,
     totals,
@@ -39,9 +40,9 @@ def month(sample):
     customers = customer_table(orders)
     attributes = read_attributes(sample, settings)
     forecast = forecast_orders(orders, customers, settings)
-    now = scorecard(customers, orders.as_of, settings, attributes, forecast)
-    before = previous_scorecard(orders, settings, attributes, forecast)
-    return orders, customers, forecast, before, now
+    now = review.month(customers, orders.as_of, settings, attributes, forecast)
+    before = earlier_month(orders, settings, attributes, forecast)
+    return orders, customers, before, now, now.scorecard
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def test_stages_of_the_sample_agree_with_who_is_alive(month, truth):
 
 def test_labelled_puts_the_words_behind_each_code(month):
     table = labelled(month[4].head(50), "zh")
-    assert list(table.columns[:10])[7:] == ["segment", "segment_label", "quadrant"]
+    assert list(table.columns[:10])[7:] == ["segment", "segment_label", "rfm_group"]
     assert set(table["tier_label"]) <= set(labels("tier", "zh").values())
 
 
@@ -91,9 +92,9 @@ def test_saved_scorecard_reads_back_alike_from_both_files(month, tmp_path):
 
 
 def test_movement_counts_every_customer_known_before(month):
-    _, _, _, before, now = month
+    before, now = month[2].scorecard, month[4]
     for kind in ("tier", "stage", "segment"):
-        counts = movement(before, now, kind)
+        counts = movement_matrix(before, now, kind)
         assert list(counts.index) == list(counts.columns) == list(labels(kind))
         assert counts.to_numpy().sum() == len(before)
     table = moves(before, now).set_index("kind")
@@ -104,33 +105,43 @@ def test_movement_counts_every_customer_known_before(month):
 def test_movement_by_hand():
     before = pd.DataFrame({"customer_id": ["a", "b", "c"], "tier": ["gold", "lead", "lead"]})
     now = pd.DataFrame({"customer_id": ["a", "b", "c", "d"], "tier": ["gold", "iron", "lead", "lead"]})
-    assert movement(before, now, "tier").loc["lead", "iron"] == 1
+    assert movement_matrix(before, now, "tier").loc["lead", "iron"] == 1
     assert moves(before, now, ("tier",)).iloc[0, 1:].tolist() == pytest.approx([2, 1, 1, 1 / 3])
 
 
 def test_totals_compare_the_month_with_the_one_before(month):
-    orders, _, _, before, now = month
+    orders, _, before, now, _ = month
     months = orders_by_month(orders)
     table = totals(months, before, now).set_index("total")
     assert table.loc["sales", "this_month"] == months["sales"].iloc[-1]
-    assert table.loc["n_customers", "month_before"] == len(before)
-    assert table.loc["new_customers", "this_month"] == len(now) - len(before)
+    assert table.loc["n_customers", "month_before"] == len(before.scorecard)
+    assert table.loc["new_customers", "this_month"] == len(now.scorecard) - len(before.scorecard)
     assert table.loc["sales", "change"] == pytest.approx(months["sales"].iloc[-1] / months["sales"].iloc[-2] - 1)
 
 
 def test_the_first_month_of_a_shop_has_nothing_to_compare_with(rows):
     settings = load_settings(as_of="2024-01-31")
     orders = read(rows, settings)
-    now = scorecard(customer_table(orders), orders.as_of, settings)
-    before = previous_scorecard(orders, settings)
+    now = review.month(customer_table(orders), orders.as_of, settings)
+    before = earlier_month(orders, settings)
     table = totals(orders_by_month(orders), before, now).set_index("total")
-    assert before.empty
+    assert before.scorecard.empty
+    assert before.notes == ("first",)
     assert np.isnan(table.loc["sales", "month_before"])
-    assert moves(before, now)["share_moved"].isna().all()
+    assert moves(before.scorecard, now.scorecard)["share_moved"].isna().all()
+
+
+def test_totals_say_nothing_of_a_month_that_is_not_the_one_before(month):
+    orders, _, before, now, _ = month
+    older = dataclasses.replace(before, as_of=dt.date(2025, 9, 30))
+    table = totals(orders_by_month(orders), older, now).set_index("total")["month_before"]
+    assert table[["new_customers", "n_customers", "clv_12m", "value_at_risk"]].isna().all()
+    assert table["sales"] > 0
 
 
 def test_every_kind_of_customer_has_one_action():
     kinds = ("tier", "quadrant", "value_class", "segment", "stage")
+    assert set(kinds) < set(review.KINDS)
     grid = pd.DataFrame(list(itertools.product(*(labels(kind) for kind in kinds))), columns=kinds)
     hits = pd.DataFrame({code: when(grid).to_numpy(dtype=bool) for code, when in ACTION_RULES})
     assert hits.any(axis=1).all()

@@ -7,15 +7,19 @@ import pytest
 from custvalue.errors import UsageError
 from custvalue.labels import labels
 from custvalue.segmentation import (
+    RFM_GROUPS,
     SEGMENT_PREDICATES,
     SEGMENTS,
     SegmentationRules,
     behaviour_segments,
-    cluster_centres,
     cluster_customers,
+    rfm_grid,
+    rfm_groups,
+    rfm_map,
     rfm_scores,
     score_cuts,
 )
+from custvalue.strategy import rule_table
 
 
 def expected_segment(silent, repeats, gap, categories, value, line):
@@ -101,7 +105,13 @@ def test_no_customers_have_no_segments(grid, shoppers):
         {"score_levels": 1},
         {"score_levels": 10},
         {"lower_line_quantile": 2},
-        {"clusters": 0},
+        {"clusters": -1},
+        {"clusters": 21},
+        {"cluster_stability": 1.1},
+        {"smallest_cluster": 0.5},
+        {"best_share": 0.0},
+        {"best_share": 0.6},
+        {"seed": -1},
         {"quarterly_days": 9},
     ],
 )
@@ -134,6 +144,74 @@ def test_equal_values_have_equal_scores(shoppers):
     assert set(same["rfm"]) == {"111"}
 
 
+def expected_group(r, f, m, levels):
+    """The groups once more, in words for one customer: scores on the scale from 1 to 5, read as low, middle, high."""
+    r, f, m = (1 + 4 * (score - 1) / (levels - 1) for score in (r, f, m))
+    if f >= 3.5 and r >= 2.5:
+        return "champions" if r >= 3.5 and m >= 3.5 else "loyal"
+    if f >= 2.5 and r >= 2.5:
+        return "potential_loyalists" if r >= 3.5 else "needs_attention"
+    if r >= 2.5:
+        few = "new" if r >= 3.5 else "about_to_sleep"
+        return "promising" if m >= 3.5 else few
+    if f >= 3.5 and m >= 3.5:
+        return "cannot_lose"
+    if f >= 2.5 or m >= 2.5:
+        return "at_risk"
+    return "hibernating" if r >= 1.5 else "lost"
+
+
+@pytest.mark.parametrize("levels", range(2, 10))
+def test_every_combination_of_scores_has_exactly_one_group(levels):
+    rules = SegmentationRules(score_levels=levels)
+    grid = rfm_grid(rules)
+    cells = list(itertools.product(range(1, levels + 1), repeat=3))
+    assert list(grid[["r_score", "f_score", "m_score"]].itertuples(index=False, name=None)) == cells
+    assert grid["rfm_group"].tolist() == [expected_group(*cell, levels) for cell in cells]
+    shuffled = grid.assign(customer_id="x").sample(frac=1, random_state=2)
+    assert rfm_groups(shuffled, rules)["rfm_group"].tolist() == shuffled["rfm_group"].tolist()
+
+
+@pytest.mark.parametrize("levels", [5, 6, 7, 8, 9])
+def test_no_named_group_is_out_of_reach(levels):
+    assert set(rfm_grid(SegmentationRules(score_levels=levels))["rfm_group"]) == set(RFM_GROUPS)
+
+
+def test_limits_of_the_scores_follow_the_levels():
+    limits = {k: (SegmentationRules(score_levels=k).middle_score, SegmentationRules(score_levels=k).high_score)
+              for k in range(2, 10)}  # fmt: skip
+    assert limits == {2: (2, 2), 3: (2, 3), 4: (3, 3), 5: (3, 4), 6: (3, 5), 7: (4, 5), 8: (4, 6), 9: (4, 6)}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("kind", ["segment", "rfm_group"])
+def test_rules_in_words_name_the_limits_in_force(kind, language):
+    rules = SegmentationRules(dormant_days=200, monthly_days=33, score_levels=9, lower_line_quantile=0.4)
+    said = rule_table(kind, rules, language).set_index(kind)["rule"]
+    if kind == "segment":
+        assert "200" in said["dormant"]
+        assert "33" in said["monthly"]
+        assert "40%" in said["lower_line"]
+    else:
+        assert "6" in said["champions"]
+        assert "4" in said["at_risk"]
+
+
+def test_the_map_counts_everybody_once_and_shows_empty_places(shoppers):
+    scores = rfm_scores(shoppers)
+    places = rfm_map(scores)
+    assert places["n_customers"].sum() == len(shoppers)
+    counts = places.groupby("rfm_group", observed=False)["n_customers"].sum()
+    assert counts.to_dict() == rfm_groups(scores)["rfm_group"].value_counts().to_dict()
+    assert (places["n_customers"] == 0).any()
+    assert not places.duplicated(["r_score", "f_score", "rfm_group"]).any()
+
+
+def test_all_equal_customers_are_in_one_group():
+    same = pd.DataFrame({"customer_id": list("abc"), "days_since_last": 3, "n_orders": 1, "sales": 9.0})
+    assert set(rfm_groups(rfm_scores(same))["rfm_group"]) == {"lost"}
+
+
 def test_one_customer_scores_one():
     one = pd.DataFrame({"customer_id": ["a"], "days_since_last": [0], "n_orders": [9], "sales": [5.0]})
     assert rfm_scores(one)["rfm"].tolist() == ["111"]
@@ -147,60 +225,6 @@ def test_cuts_tell_the_scores_apart_and_count_everybody(shoppers):
         assert (rows["highest"].to_numpy()[:-1] < rows["lowest"].to_numpy()[1:]).all()
     silent = cuts[cuts["measure"] == "days_since_last"]
     assert (silent["lowest"].to_numpy()[:-1] > silent["highest"].to_numpy()[1:]).all()
-
-
-def test_three_clouds_are_found_and_numbered_by_sales():
-    rng = np.random.default_rng(0)
-    clouds = [(300, 1, 10), (100, 5, 100), (5, 40, 2000)]
-    table = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "days_since_last": rng.poisson(days, 60),
-                    "n_orders": 1 + rng.poisson(orders, 60),
-                    "sales": sales * rng.uniform(0.9, 1.1, 60),
-                    "cloud": number,
-                }
-            )
-            for number, (days, orders, sales) in zip("321", clouds, strict=True)
-        ],
-        ignore_index=True,
-    )
-    table["customer_id"] = [f"{i:03d}" for i in rng.permutation(len(table))]
-    result = cluster_customers(table, SegmentationRules(clusters=3))
-    assert (result["cluster"].astype(str) == table["cloud"]).all()
-
-
-def test_clusters_depend_on_neither_the_run_nor_the_order_of_the_rows(shoppers):
-    first = cluster_customers(shoppers).set_index("customer_id")["cluster"]
-    again = cluster_customers(shoppers).set_index("customer_id")["cluster"]
-    shuffled = cluster_customers(shoppers.sample(frac=1, random_state=4)).set_index("customer_id")["cluster"]
-    assert first.equals(again)
-    assert first.equals(shuffled.reindex(first.index))
-
-
-def test_fewer_distinct_customers_than_clusters_give_fewer_clusters(shoppers):
-    two = shoppers.head(6).assign(days_since_last=1, n_orders=1, sales=[1.0, 9.0, 1.0, 9.0, 1.0, 9.0])
-    assert cluster_customers(two)["cluster"].tolist() == ["2", "1"] * 3
-    alike = cluster_customers(two.assign(sales=1.0))["cluster"]
-    assert list(alike.cat.categories) == ["1"]
-
-
-def test_only_a_sample_is_fitted_and_everybody_is_assigned(shoppers, monkeypatch):
-    monkeypatch.setattr("custvalue.segmentation.CLUSTER_SAMPLE", 50)
-    clusters = cluster_customers(shoppers)
-    assert len(clusters) == len(shoppers)
-    assert clusters["cluster"].notna().all()
-
-
-def test_centres_are_medians_and_sales_fall_from_cluster_to_cluster(shoppers):
-    clusters = cluster_customers(shoppers)
-    centres = cluster_centres(shoppers, clusters).set_index("cluster")
-    members = shoppers[clusters["cluster"] == "2"]
-    assert centres.loc["2", "n_customers"] == len(members)
-    assert centres.loc["2", "sales"] == members["sales"].median()
-    means = shoppers["sales"].groupby(clusters["cluster"], observed=True).mean()
-    assert means.is_monotonic_decreasing
 
 
 def test_the_input_is_left_as_it_was(grid, shoppers):

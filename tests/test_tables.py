@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 
 from custvalue.errors import UsageError
 from custvalue.labels import LANGUAGES, labels
@@ -138,7 +139,42 @@ def test_rows_beyond_the_limit_are_counted(rows, english, chinese):
     frame = pd.DataFrame({"n_orders": range(rows)})
     assert (show(frame).note, show(frame, "zh").note) == (english, chinese)
     assert len(show(frame).rows) == min(rows, 30)
-    assert Page(show(frame)._repr_html_()).tags.count("td") == min(rows, 30)
+    assert repr(show(frame)).count("\n") == min(rows, 30) + bool(english)
+
+
+def test_a_page_can_unfold_a_long_table_up_to_row_100():
+    shown = show(pd.DataFrame({"n_orders": range(5000)}), max_rows=10)
+    page = BeautifulSoup(shown._repr_html_(), "html.parser")
+    rows = page.tbody("tr")
+    assert len(rows) == 100
+    assert [row.has_attr("hidden") for row in rows] == [False] * 10 + [True] * 90
+    note = page.select_one(".cv-rows")
+    assert (note.text, note["data-rest"]) == ("… and 4,990 more rows", "… and 4,900 more rows")
+    assert show(pd.DataFrame({"n_orders": range(50)}), max_rows=10).rest == ""
+
+
+def test_long_tables_carry_what_they_are_sorted_by():
+    frame = pd.DataFrame({"sales": [1234567.25, 1234567.5, np.nan, -3.0] * 3, "customer_id": ["a"] * 12})
+    frame["tier"] = pd.Categorical(["gold", "platinum", None, "lead"] * 3, list(labels("tier")), ordered=True)
+    frame["chosen"] = True
+    cells = BeautifulSoup(show(frame)._repr_html_(), "html.parser").tbody("tr")
+    keys = [[cell.get("data-sort", "") for cell in row("td")] for row in cells[:4]]
+    assert keys == [["1234567.25", "", "1", ""], ["1234567.5", "", "0", ""], ["", "", "", ""], ["-3", "", "3", ""]]
+    assert show(frame.head(5)).keys == ()
+    assert "data-sort" not in show(frame.head(5))._repr_html_()
+
+
+def test_headings_are_marked_as_such_and_known_ones_name_their_column():
+    page = Page(show(pd.DataFrame({"p_alive": [0.5], "own": ["b"]}))._repr_html_())
+    assert [head["scope"] for head in page.heads] == ["col", "col"]
+    assert [head.get("data-column") for head in page.heads] == ["p_alive", None]
+
+
+def test_a_sentence_links_to_a_page_of_the_pack():
+    linked = Sentence("Win <them> back", "05_churn_stages.html#part-2")
+    assert repr(linked) == "Win <them> back"
+    page = BeautifulSoup(linked._repr_html_(), "html.parser")
+    assert (page.a["href"], page.a.text) == ("05_churn_stages.html#part-2", "Win <them> back")
 
 
 def test_the_page_and_the_text_are_the_same_each_time():
@@ -207,7 +243,7 @@ def test_a_spreadsheet_runs_nothing_of_a_saved_table(tmp_path):
     with (tmp_path / "t.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["'=head", "code", "sales", "n"]
-    assert [row[0] for row in rows[1:]] == ["'=1+1", "'+49", "'-a", "'@x", "'\tx", "'\n=1", "a=b", "safe\n=2"]
+    assert [row[0] for row in rows[1:]] == ["'=1+1", "'+49", "'-a", "'@x", "'\tx", "'\n=1", "a=b", "safe\n'=2"]
     assert [row[1] for row in rows[1:]] == [row[0] for row in rows[1:]]
     assert {tuple(row[2:]) for row in rows[1:]} == {("-1.0", "-1")}
     assert frame["=head"].tolist() == texts

@@ -5,7 +5,7 @@ from custvalue.churn.calls import EXPECTATIONS, confirmed, judged_calls, no_call
 from custvalue.churn.change import adjusted_p, change_p
 from custvalue.churn.history import history
 from custvalue.churn.rules import BONDS, SHORT_STAGES, STAGES, ChurnRules, stage_forms
-from custvalue.churn.stages import STAGE_PREDICATES, stages
+from custvalue.churn.stages import STAGE_PREDICATES, stages, typical_gaps
 from custvalue.churn.survival import bought_again, order_gaps
 from custvalue.churn.timing import ACT_CODES, ACT_LEVEL, next_order
 
@@ -32,4 +32,5 @@ __all__ = [
     "order_gaps",
     "stage_forms",
     "stages",
+    "typical_gaps",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from custvalue.churn.rules import STAGES, ChurnRules, short_form
 from custvalue.errors import UsageError
 from custvalue.predicates import first_match
 
-__all__ = ["STAGE_PREDICATES", "require", "stages"]
+__all__ = ["STAGE_PREDICATES", "require", "stages", "typical_gaps"]
 
 #: The least usual gap to assume, in days, where nobody has shown one.
 _UNKNOWN_GAP = 90
@@ -77,25 +77,34 @@ STAGE_PREDICATES: tuple[tuple[str, Predicate], ...] = (
 )
 
 
-def _typical_gap(customers: pd.DataFrame, group: str) -> pd.Series | float:
-    """The mean over repeat buyers of their mean gaps: of each customer's group, or of all."""
-    gaps = customers["mean_gap_days"]
-    everybody = gaps.mean() if gaps.notna().any() else max(customers["tenure_days"].median(), _UNKNOWN_GAP)
+def typical_gaps(customers: pd.DataFrame, rules: ChurnRules | None = None) -> dict[str, float]:
+    """The usual gap lent to customers with few purchases, in days: of all (key ``""``) and of each group that has one.
+
+    The mean over repeat buyers of their mean gaps; the median tenure, at least 90 days, where nobody repeats. A group
+    (``rhythm_group``) has one of its own from 20 repeat buyers on. Kept, they tell :func:`stages` of a later month alike.
+
+    >>> typical_gaps(pd.DataFrame({"mean_gap_days": [30.0, 50.0, None], "tenure_days": 400}))
+    {'': 40.0}
+    """
+    gaps, group = customers["mean_gap_days"], (rules or ChurnRules()).rhythm_group
+    nobody = gaps.notna().sum() == 0
+    everybody = {"": float(np.nanmax([customers["tenure_days"].median(), _UNKNOWN_GAP]) if nobody else gaps.mean())}
     if not group:
         return everybody
     lenders = gaps.groupby(customers[group], observed=True)
-    own = lenders.transform("mean").where(lenders.transform("count") >= _FEWEST_LENDERS)
-    return own.fillna(everybody)
+    own = lenders.mean()[lenders.count() >= _FEWEST_LENDERS]
+    return everybody | {str(name): float(gap) for name, gap in own.items()}
 
 
-def _rhythm(customers: pd.DataFrame, group: str) -> pd.Series:
+def _rhythm(customers: pd.DataFrame, group: str, typical: Mapping[str, float]) -> pd.Series:
     own_sum = (customers["mean_gap_days"] * customers["n_repeats"]).fillna(0.0)
-    return ((own_sum + _typical_gap(customers, group)) / (customers["n_repeats"] + 1)).clip(lower=1.0)
+    lent = customers[group].astype(str).map(typical).fillna(typical[""]) if group else typical[""]
+    return ((own_sum + lent) / (customers["n_repeats"] + 1)).clip(lower=1.0)
 
 
-def _evidence(customers: pd.DataFrame, rules: ChurnRules) -> pd.DataFrame:
+def _evidence(customers: pd.DataFrame, rules: ChurnRules, typical: Mapping[str, float]) -> pd.DataFrame:
     """What the predicates ask for; without ``squares_24m`` no change of sales can be called noise."""
-    rhythm = _rhythm(customers, rules.rhythm_group)
+    rhythm = _rhythm(customers, rules.rhythm_group, typical)
     tested = "squares_24m" in customers
     chances = change_p(customers) if tested else pd.DataFrame(np.nan, customers.index, ["p_fall", "p_rise"])
     return customers[["customer_id", "n_repeats", "p_alive"]].assign(
@@ -114,11 +123,13 @@ def _at_risk(customers: pd.DataFrame) -> pd.Series:
     return (stays - expected).clip(lower=0)
 
 
-def stages(customers: pd.DataFrame, rules: ChurnRules | None = None) -> pd.DataFrame:
+def stages(
+    customers: pd.DataFrame, rules: ChurnRules | None = None, typical: Mapping[str, float] | None = None
+) -> pd.DataFrame:
     """The lifecycle stage of each customer (C24): every customer has exactly one.
 
     ``customers`` is the customer table with the forecast joined: ``p_alive``, and ``p_order_12m``, ``clv_12m``,
-    ``value_if_stays_12m`` where known.
+    ``value_if_stays_12m`` where known. ``typical`` are gaps of another month, see :func:`typical_gaps`.
 
     One row per customer:
 
@@ -164,7 +175,7 @@ def stages(customers: pd.DataFrame, rules: ChurnRules | None = None) -> pd.DataF
     """
     rules = rules or ChurnRules()
     require(customers, "p_alive", *filter(None, [rules.rhythm_group]))
-    evidence = _evidence(customers, rules)
+    evidence = _evidence(customers, rules, typical_gaps(customers, rules) if typical is None else typical)
     stage = first_match(evidence, STAGE_PREDICATES, STAGES, rules)
     result = evidence[["customer_id", "rhythm_days", "overdue", "trend"]].assign(
         stage=stage, stage_short=short_form(stage), value_at_risk=_at_risk(customers)

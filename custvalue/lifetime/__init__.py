@@ -9,6 +9,7 @@ from custvalue.lifetime.fitting import Fitted, fit, fit_best, grouped_rows
 from custvalue.lifetime.forecasts import Forecast, forecast
 from custvalue.lifetime.holdout import WHY, choose, cutoff_day, holdout_scores, verdict
 from custvalue.lifetime.intervals import Intervals, forecast_intervals
+from custvalue.lifetime.learned import Learned
 from custvalue.lifetime.parameters import parameter_table
 from custvalue.lifetime.rules import MODELS, NAIVE_RULES, VERDICTS, LifetimeRules, VerdictRules
 from custvalue.lifetime.spend import SpendModel, fit_spend
@@ -19,6 +20,7 @@ from custvalue.lifetime.value import (
     lifetime_values,
     new_customer_value,
     retention_what_if,
+    value_what_if,
 )
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Fitted",
     "Forecast",
     "Intervals",
+    "Learned",
     "LifetimeRules",
     "SpendModel",
     "VerdictRules",
@@ -52,5 +55,6 @@ __all__ = [
     "new_customer_value",
     "parameter_table",
     "retention_what_if",
+    "value_what_if",
     "verdict",
 ]

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from custvalue.errors import AnalysisError, DataError
-from custvalue.lifetime.blend import Blend, Weights, blended
-from custvalue.lifetime.fitting import Fitted, fit, grouped_rows, model_inputs
+from custvalue.errors import DataError
+from custvalue.lifetime.blend import Blend, Weights
+from custvalue.lifetime.fitting import Fitted, model_inputs
 from custvalue.lifetime.holdout import SCORE_COLUMNS
-from custvalue.lifetime.rules import ALIVE_MODELS, BLEND, FEWEST_REPEAT_BUYERS, MODELS, NAIVE_RULES, LifetimeRules
-from custvalue.lifetime.spend import SpendModel, fit_spend, repeat_means, value_rate
+from custvalue.lifetime.learned import Learned, learn, shop_rates
+from custvalue.lifetime.rules import BLEND, NAIVE_RULES, LifetimeRules
+from custvalue.lifetime.spend import SpendModel, repeat_means, value_rate
 from custvalue.lifetime.staying import orders_if_stays
 
 __all__ = ["Forecast", "Histories", "active_years", "forecast", "histories", "orders_a_year"]
@@ -56,6 +57,11 @@ class Forecast:
     def weights(self) -> Weights | None:
         """The weights of the blend, to forecast another day alike; None where there is no blend."""
         return getattr(self.fitted.get(BLEND), "weights", None)
+
+    def learned(self, customers: pd.DataFrame) -> Learned:
+        """What it learned from ``customers``, the table it was made of; kept, a later month is forecast alike."""
+        rates = shop_rates(customers, self.value_is)
+        return Learned(self.fitted, self.chosen, self.p_alive_model, self.spend, self.value_is, rates, self.notes)
 
     @property
     def orders_column(self) -> str:
@@ -103,57 +109,6 @@ def _check(customers: pd.DataFrame, as_of: pd.Timestamp) -> None:
     ends = customers["first_order"] + pd.to_timedelta(customers["tenure_days"], unit="D")
     if (ends.dt.normalize() != as_of).any():
         raise DataError("customers_of_other_day", got=as_of.date(), table=ends.max().date())
-
-
-def _fit_all(rows: pd.DataFrame, models: tuple[str, ...]) -> tuple[dict[str, Fitted], tuple[str, ...]]:
-    """Every model that fits, and notes; the rule ``past_rate`` alone when none does."""
-    fitted, notes = {}, ()
-    few = rows.loc[rows["x"] > 0, "n_customers"].sum() < FEWEST_REPEAT_BUYERS
-    if few:
-        notes = ("too_few_repeat_buyers",)
-    for model in () if few else models:
-        try:
-            fitted[model] = fit(rows, model)
-        except AnalysisError:
-            notes += (f"failed:{model}",)
-        else:
-            notes += fitted[model].notes
-    return fitted or {"past_rate": fit(rows, "past_rate")}, notes
-
-
-def _wanted(rules: LifetimeRules) -> tuple[str, ...]:
-    """The models to fit: all, or the one asked for and what P(alive) needs."""
-    if rules.model == "auto":
-        return MODELS
-    return tuple(dict.fromkeys(["nbd" if rules.model == BLEND else rules.model, *ALIVE_MODELS]))
-
-
-def _with_blend(fitted: dict[str, Fitted], rules: LifetimeRules, weights: Weights | None) -> dict[str, Fitted]:
-    """The fitted models and, where it is asked for or weights are known, their blend."""
-    base = next((model for model in ALIVE_MODELS if model in fitted), None)
-    if base is None or "nbd" not in fitted or (weights is None and rules.model != BLEND):
-        return fitted
-    return fitted | {BLEND: blended(fitted[base], fitted["nbd"], weights or Weights())}
-
-
-def _choose(fitted: Mapping[str, Fitted], rules: LifetimeRules, scores: pd.DataFrame) -> str:
-    """The model asked for, else the best in the holdout, else the most likely one."""
-    evidence = [str(code) for code in scores.loc[scores["chosen"].astype(bool), "model"]]
-    for wish in (rules.model, *evidence):
-        if wish in fitted:
-            return wish
-    return max(fitted, key=lambda model: np.nan_to_num(fitted[model].log_likelihood, nan=-np.inf))
-
-
-def _alive_model(fitted: Mapping[str, Fitted], chosen: str) -> str:
-    """Which model gives P(alive): the chosen one if it lets customers leave after any purchase, else the likeliest.
-
-    A blend takes that of the model under it; empty where none is fitted.
-    """
-    able = [model for model in (*ALIVE_MODELS, "mbg_cnbd_k") if model in fitted]
-    if chosen in able or not able:
-        return chosen if able else ""
-    return able[0] if chosen == BLEND else max(able, key=lambda model: fitted[model].log_likelihood)
 
 
 def month_ends(as_of: pd.Timestamp, months: int) -> pd.DatetimeIndex:
@@ -207,10 +162,11 @@ class _Worth:
         return self.spend * self.value_rate
 
 
-def _worth(customers: pd.DataFrame, spend: SpendModel, value_is: str, rules: LifetimeRules) -> _Worth:
+def _worth(customers: pd.DataFrame, learned: Learned, rules: LifetimeRules) -> _Worth:
     means = repeat_means(customers)
-    money = spend.expected_spend(means["n"], means["mean"])
-    return _Worth(money, *(value_rate(customers, kind).to_numpy() for kind in ("sales", value_is)), rules)
+    money = learned.spend.expected_spend(means["n"], means["mean"])
+    kinds = ("sales", learned.value_is)
+    return _Worth(money, *(value_rate(customers, kind, learned.rates[kind]).to_numpy() for kind in kinds), rules)
 
 
 def _months(model: Fitted, h: Histories, alive: np.ndarray, days: np.ndarray, worth: _Worth):
@@ -303,6 +259,7 @@ def forecast(
     rules: LifetimeRules | None = None,
     scores: pd.DataFrame | None = None,
     weights: Weights | None = None,
+    learned: Learned | None = None,
 ) -> Forecast:
     """Forecast orders and value of every customer over the coming calendar months and for life (C2, C3, C4).
 
@@ -318,7 +275,8 @@ def forecast(
     a :class:`Blend` stands beside the models; for life it differs from its model in the first 12 months only. p_alive
     is that of the chosen model where it lets customers leave after any purchase (not BG/NBD, not NBD), else of the most
     likely such model; it is missing where none fits. With fewer than ten repeat buyers no
-    model is tried and the past rate goes on (note ``too_few_repeat_buyers``).
+    model is tried and the past rate goes on (note ``too_few_repeat_buyers``). With ``learned``
+    (:meth:`Forecast.learned`, of an earlier month for one) nothing is fitted: what changes is the customer's doing.
 
     Raises ``DataError`` for an empty table or one made as of another day.
 
@@ -334,13 +292,10 @@ def forecast(
     rules, as_of = rules or LifetimeRules(), pd.Timestamp(as_of).normalize()
     _check(customers, as_of)
     scores = pd.DataFrame(columns=list(SCORE_COLUMNS)) if scores is None else scores
-    fitted, notes = _fit_all(grouped_rows(customers), _wanted(rules))
-    fitted = _with_blend(fitted, rules, weights)
-    chosen = _choose(fitted, rules, scores)
-    alive_model = _alive_model(fitted, chosen)
+    learned = learned or learn(customers, rules, scores, weights)
+    fitted, chosen, alive_model = learned.fitted, learned.chosen, learned.p_alive_model
 
-    spend, value_is = fit_spend(customers), "margin" if customers["margin"].notna().any() else "sales"
-    worth = _worth(customers, spend, value_is, rules)
+    worth = _worth(customers, learned, rules)
     model, h = fitted[chosen], histories(customers)
     ends = month_ends(as_of, max(_YEAR, rules.horizon_months))
     days = (ends - as_of).days.to_numpy(dtype=float)
@@ -356,9 +311,7 @@ def forecast(
     if rules.horizon_months != _YEAR:
         months = rules.horizon_months
         columns |= _period_columns("horizon", model, h, sums[months], worth, days[months - 1] / 7)
-    idle = {f"no_churn_seen:{model}" for model in fitted if model not in (chosen, alive_model)}
-    notes = tuple(code for code in notes if code not in idle) + spend.notes + life_notes
     return Forecast(
-        pd.DataFrame(columns), _monthly(ends, totals), fitted, chosen, alive_model, scores, spend, value_is,
-        notes, as_of, rules, _parts(h, sums[rules.horizon_months], worth),
+        pd.DataFrame(columns), _monthly(ends, totals), fitted, chosen, alive_model, scores, learned.spend,
+        learned.value_is, learned.notes + life_notes, as_of, rules, _parts(h, sums[rules.horizon_months], worth),
     )  # fmt: skip

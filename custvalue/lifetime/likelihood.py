@@ -102,7 +102,12 @@ def curvature(likelihood: Likelihood, at: np.ndarray) -> np.ndarray:
 
 
 def polished(likelihood: Likelihood, start: np.ndarray, bend: np.ndarray, steps: int = 12) -> np.ndarray | None:
-    """The maximum near ``start`` by Newton steps with a fixed curvature; None when they do not close in on one."""
+    """The maximum near ``start`` by Newton steps with a fixed curvature; None when they do not close in on one.
+
+    None too where the loss is flat in some direction: data that tell nothing of a parameter have no such maximum.
+    """
+    if not np.isfinite(bend).all() or np.linalg.matrix_rank(bend) < len(bend):
+        return None
     at = start
     value, slopes = likelihood(at)
     for _ in range(steps):

@@ -12,7 +12,7 @@ from scipy.special import stdtr
 
 from custvalue.lifetime.gamma_gamma import fit_gamma_gamma
 
-__all__ = ["SHRINK_ORDERS", "SpendModel", "fit_spend", "repeat_means", "value_rate"]
+__all__ = ["SHRINK_ORDERS", "SpendModel", "fit_spend", "rate_base", "repeat_means", "value_rate"]
 
 #: Orders the overall mean weighs against a customer's own orders where the Gamma-Gamma model can not be used.
 SHRINK_ORDERS = 1.0
@@ -217,21 +217,34 @@ def fit_spend(customers: pd.DataFrame) -> SpendModel:
     return replace(grouped, notes=(*model.notes, note)) if grouped.groups else grouped
 
 
-def value_rate(customers: pd.DataFrame, value_is: str) -> pd.Series:
+def _purchases(customers: pd.DataFrame) -> pd.Series:
+    return (customers["sales"] + customers["returns"].fillna(0)).clip(lower=0)
+
+
+def rate_base(customers: pd.DataFrame, value_is: str) -> tuple[float, float]:
+    """The share R of all purchases together that stays, and the mean money m of one order; see :func:`value_rate`.
+
+    >>> rate_base(pd.DataFrame({"sales": [90.0], "returns": [10.0], "margin": [50.0], "n_orders": [4]}), "margin")
+    (0.5, 25.0)
+    """
+    purchases, value = _purchases(customers), customers[value_is]
+    known = purchases.where(value.notna(), 0).sum()
+    overall = value.sum() / known if known > 0 else float(value_is == "sales")
+    return float(overall), float(max(purchases.sum() / max(customers["n_orders"].sum(), 1), 1e-9))
+
+
+def value_rate(customers: pd.DataFrame, value_is: str, base: tuple[float, float] | None = None) -> pd.Series:
     """The share of a customer's purchases that stays as ``margin`` or as ``sales`` after returns.
 
     (value_i + m R) / (purchases_i + m): his own share drawn to the shop's share R with the weight of one
-    average order m. Purchases are sales before returns; a customer without a margin gets R. A
-    margin rate lies in [-1, 1], a share of sales in [0, 1].
+    average order m, of these customers or, with ``base``, of others (:func:`rate_base`). Purchases are sales before
+    returns; a customer without a margin gets R. A margin rate lies in [-1, 1], a share of sales in [0, 1].
 
     >>> value_rate(pd.DataFrame({"sales": [100.0, 100.0], "returns": [0.0, 0.0], "margin": [50.0, 10.0],
     ...                          "n_orders": [1, 1]}), "margin").round(2).tolist()
     [0.4, 0.2]
     """
-    purchases = (customers["sales"] + customers["returns"].fillna(0)).clip(lower=0)
-    value = customers[value_is]
-    known = purchases.where(value.notna(), 0).sum()
-    overall = value.sum() / known if known > 0 else float(value_is == "sales")
-    order = max(purchases.sum() / max(customers["n_orders"].sum(), 1), 1e-9)
-    own = value.fillna(overall * purchases)
+    overall, order = base or rate_base(customers, value_is)
+    purchases = _purchases(customers)
+    own = customers[value_is].fillna(overall * purchases)
     return ((own + order * overall) / (purchases + order)).clip(-1.0 if value_is == "margin" else 0.0, 1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ __all__ = [
     "lifetime_values",
     "new_customer_value",
     "retention_what_if",
+    "value_what_if",
 ]
 
 #: The parts of customer equity, in the order they are shown.
@@ -235,6 +236,43 @@ def _base(customers: pd.DataFrame, forecast: Forecast) -> _Base | None:
     return _Base(model, h, model.p_alive(h.x, h.t_x, h.T), worth, rules)
 
 
+def _changed(base: _Base, discount_rate: float | None, retention_cost: float | None, margin_factor: float) -> _Base:
+    given = {"discount_rate": discount_rate, "retention_cost": retention_cost}
+    rules = replace(base.rules, **{name: value for name, value in given.items() if value is not None})
+    return replace(base, worth=base.worth * margin_factor, rules=rules)
+
+
+def value_what_if(
+    customers: pd.DataFrame,
+    forecast: Forecast,
+    points: Sequence[float] = _POINTS,
+    *,
+    discount_rate: float | None = None,
+    retention_cost: float | None = None,
+    margin_factor: float = 1.0,
+) -> pd.DataFrame:
+    """The table of :func:`retention_what_if` at another discount rate, yearly cost of keeping a customer or margin.
+
+    ``margin_factor`` multiplies what each order brings (1.1: a tenth more); what is not given stays as forecast.
+    ``value_change`` and ``value_change_share`` compare with today's value, nothing changed.
+
+    Raises ``UsageError`` for a rate or cost that the settings would not allow either.
+    """
+    before, changes = _base(customers, forecast), np.asarray(points, dtype=float)
+    columns = ("retention", "value", "value_change", "value_change_share")
+    table = pd.DataFrame({"retention_change": changes} | dict.fromkeys(columns, np.nan))
+    today = float(forecast.table["clv_life"].sum(skipna=False))
+    if before is None or not (before.worth @ before.alive > 0 and today > 0):
+        return table
+    after = _changed(before, discount_rate, retention_cost, margin_factor)
+    stays, modelled = before.retention(1.0) + changes, before.value(1.0)
+    scales = [1.0 if change == 0 else before.scale_for(stay) for change, stay in zip(changes, stays, strict=True)]
+    value = np.array([today * after.value(c) / modelled if np.isfinite(c) else np.nan for c in scales])
+    table["retention"], table["value"] = np.where(np.isfinite(scales), stays, np.nan), value
+    table["value_change"], table["value_change_share"] = value - today, value / today - 1
+    return table
+
+
 def retention_what_if(customers: pd.DataFrame, forecast: Forecast, points: Sequence[float] = _POINTS) -> pd.DataFrame:
     """One row per change of the yearly retention: what today's customers would be worth for life.
 
@@ -248,15 +286,4 @@ def retention_what_if(customers: pd.DataFrame, forecast: Forecast, points: Seque
     against no change), value_change_share. Missing where no factor between 1/100 and 100 brings the retention, and
     where clv_life is not known.
     """
-    base, changes = _base(customers, forecast), np.asarray(points, dtype=float)
-    columns = ("retention", "value", "value_change", "value_change_share")
-    table = pd.DataFrame({"retention_change": changes} | dict.fromkeys(columns, np.nan))
-    today = float(forecast.table["clv_life"].sum(skipna=False))
-    if base is None or not (base.worth @ base.alive > 0 and today > 0):
-        return table
-    stays, modelled = base.retention(1.0) + changes, base.value(1.0)
-    scales = [1.0 if change == 0 else base.scale_for(stay) for change, stay in zip(changes, stays, strict=True)]
-    value = np.array([today * base.value(c) / modelled if np.isfinite(c) else np.nan for c in scales])
-    table["retention"], table["value"] = np.where(np.isfinite(scales), stays, np.nan), value
-    table["value_change"], table["value_change_share"] = value - today, value / today - 1
-    return table
+    return value_what_if(customers, forecast, points)

@@ -141,7 +141,7 @@ def plot_movement(
 
     >>> tiers = ["gold", "lead"]
     >>> plot_movement(pd.DataFrame([[9, 1], [2, 88]], index=tiers, columns=tiers), "tier").get_xlabel()
-    'This month'
+    'Now'
     """
     ax = new_axes(ax, 1.9 + 0.5 * max(len(matrix), 3))
     counts = matrix.astype(float)
@@ -152,7 +152,7 @@ def plot_movement(
     shades = np.sqrt(counts.mask(stayed))
     heat(ax, shades, written, cmap="Blues", vmin=0, vmax=max(np.nan_to_num(shades.to_numpy()).max(), 1))
     ax.set_title(text("plots.movement_title", language, kind=label("kind", kind, language)))
-    ax.set(xlabel=text("plots.this_month", language), ylabel=text("plots.last_month", language))
+    ax.set(xlabel=text("plots.movement_now", language), ylabel=text("plots.movement_before", language))
     return ax
 
 

@@ -31,7 +31,7 @@ from custvalue.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_alive", "plot_forecast", "plot_holdout", "plot_value_curve"]
+__all__ = ["plot_alive", "plot_forecast", "plot_holdout", "plot_value_curve", "plot_what_if"]
 
 _ALIVE_BINS = np.linspace(0, 1, 21)
 
@@ -151,4 +151,31 @@ def plot_alive(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "
     ax.grid(False, axis="x")
     ax.set(title=text("plots.alive_title", language), xlabel=text("plots.p_alive", language))
     ax.set_ylabel(text("plots.n_customers", language))
+    return ax
+
+
+@chart("retention_change", "value", "value_change")
+def plot_what_if(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = "") -> Axes:
+    """What today's customers would be worth for life at another retention; the dashed line is today's value.
+
+    ``table`` is the result of :func:`custvalue.lifetime.value_what_if`.
+
+    >>> table = pd.DataFrame({"retention_change": [0.0, 0.05], "value": [100.0, 110.0], "value_change": [0.0, 10.0]})
+    >>> [tick.get_text() for tick in plot_what_if(table).get_yticklabels()]
+    ['+0 points', '+5 points']
+    """
+    known = table.dropna(subset="value")
+    if known.empty:
+        return note(new_axes(ax, 1.2), text("plots.no_value", language))
+    ax = new_axes(ax, 1.6 + 0.42 * len(known))
+    bars = ax.barh(range(len(known)), known["value"], color=BLUE, height=0.62)
+    ax.bar_label(bars, values(known["value"], "money"), padding=4, fontsize=9, bbox=ON_WHITE)
+    today = (known["value"] - known["value_change"]).iloc[0]
+    ax.axvline(today, color=ORANGE, linestyle="--", linewidth=1.4, label=text("plots.value_today", language))
+    row_axis(ax, [text("plots.points", language, n=f"{100 * change:+.0f}") for change in known["retention_change"]])
+    number_axis(ax.xaxis, "money")
+    ax.set_xlim(0, 1.14 * max(today, known["value"].max()))
+    ax.set_xlabel(with_currency(text("plots.what_if_value", language), language, currency))
+    ax.set_title(text("plots.what_if_title", language))
+    legend_below(ax)
     return ax

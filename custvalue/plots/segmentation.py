@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from custvalue.labels import heading, text, unit_of
+from custvalue.labels import heading, phrase, text, unit_of
 from custvalue.plots.style import (
     BLUE,
     GREY,
+    INK,
+    ON_WHITE,
+    ORANGE,
     chart,
     heat,
     legend_below,
@@ -27,10 +30,12 @@ from custvalue.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_clusters", "plot_groups", "plot_rfm", "share_bars"]
+__all__ = ["plot_cluster_evidence", "plot_clusters", "plot_groups", "plot_rfm", "plot_rfm_groups", "share_bars"]
 
 _MOST_GROUPS = 20
 _NOT_FEATURES = ("n_customers", "share_customers")
+#: About as many letters stand beside each other in the chart of the named groups.
+_LETTERS = 70
 
 
 def share_bars(ax: Axes, pairs: list[tuple[pd.Series, str, str]]) -> None:
@@ -94,16 +99,101 @@ def plot_rfm(
     return ax
 
 
+def _region(ax: Axes, cells: pd.DataFrame, levels: int, language: str) -> None:
+    """A frame around the cells that lead to the same groups, with their names and customers in the middle."""
+    from matplotlib.patches import Rectangle
+
+    left, low = cells["f_score"].min() - 1, cells["r_score"].min() - 1
+    width, height = cells["f_score"].max() - left, cells["r_score"].max() - low
+    ax.add_patch(Rectangle((left, low), width, height, fill=False, edgecolor=INK, linewidth=1.4))
+    groups = cells.groupby("rfm_group", observed=True)["n_customers"].sum()
+    room = int(_LETTERS * width / levels)
+    named = [wrapped(word, room) for word in words("rfm_group", groups.index, language)]
+    lines = [text("plots.rfm_groups_cell", language, word=word, n=n) for word, n in zip(named, groups, strict=True)]
+    place = {"ha": "center", "va": "center", "linespacing": 1.4}
+    ax.text(left + width / 2, low + height / 2, "\n".join(lines), bbox={**ON_WHITE, "alpha": 0.85}, **place)
+
+
+@chart("r_score", "f_score", "rfm_group", "n_customers")
+def plot_rfm_groups(places: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = "") -> Axes:
+    """Which named group stands where, recency against frequency, with the customers there; the best at the upper right.
+
+    ``places`` is the table of :func:`custvalue.segmentation.rfm_map`. Where two groups share a place, the M score
+    decides. The shade tells how many customers a pair of scores has.
+
+    >>> from custvalue.segmentation import rfm_map
+    >>> scores = pd.DataFrame({"customer_id": ["a"], "r_score": [5], "f_score": [5], "m_score": [5]})
+    >>> plot_rfm_groups(rfm_map(scores)).texts[-1].get_text()
+    'Champions: 1\\nLoyal: 0'
+    """
+    ax = new_axes(ax, 5.6)
+    levels = range(1, int(places["r_score"].max()) + 1)
+    counts = places.pivot_table(index="r_score", columns="f_score", values="n_customers", aggfunc="sum")
+    ax.pcolormesh(np.sqrt(counts.to_numpy(float)), cmap="Blues", vmin=0, vmax=1.6 * np.sqrt(counts.max().max()) + 1)
+    groups = places.sort_values("rfm_group").groupby(["r_score", "f_score"])["rfm_group"].agg(lambda g: "+".join(g))
+    keys = places.set_index(["r_score", "f_score"]).index.map(groups)
+    for _, cells in places.groupby(keys, sort=False):
+        _region(ax, cells, len(levels), language)
+    for axis, name in ((ax.xaxis, "f_score"), (ax.yaxis, "r_score")):
+        axis.set_ticks([level - 0.5 for level in levels], list(levels))
+        axis.set_label_text(text(f"plots.{name}", language))
+    ax.tick_params(length=0)
+    ax.grid(False)
+    ax.set_title(text("plots.rfm_groups_title", language))
+    return ax
+
+
+@chart("n_clusters", "silhouette", "silhouette_chance", "stability", "chosen")
+def plot_cluster_evidence(
+    evidence: pd.DataFrame, *, least: float = 0.8, ax: Axes | None = None, language: str = "en", currency: str = ""
+) -> Axes:
+    """What speaks for each number of clusters: how far they lie apart, against chance, and how stable they are.
+
+    ``evidence`` is the table of :func:`custvalue.segmentation.cluster_evidence`, ``least`` the stability asked for.
+
+    >>> evidence = pd.DataFrame({"n_clusters": [2, 3], "silhouette": [0.5, 0.3], "silhouette_chance": [0.3, 0.3],
+    ...                          "stability": [0.9, 0.7], "chosen": [True, False]})
+    >>> plot_cluster_evidence(evidence).get_xlabel()
+    'Number of clusters (circled: chosen)'
+    """
+    ax = new_axes(ax, 4.2)
+    styles = {"stability": (ORANGE, "-"), "silhouette": (BLUE, "-"), "silhouette_chance": (GREY, "--")}
+    for name, (colour, line) in styles.items():
+        label = text(f"plots.{name}", language)
+        ax.plot(evidence["n_clusters"], evidence[name], line, color=colour, marker="o", markersize=4, label=label)
+    ax.axhline(least, color=ORANGE, linewidth=0.9, linestyle=":", label=text("plots.stability_least", language))
+    chosen = evidence[evidence["chosen"]]
+    for name in ("stability", "silhouette"):
+        ax.plot(chosen["n_clusters"], chosen[name], "o", markersize=13, fillstyle="none", color=INK)
+    number_axis(ax.xaxis, "count", 8)
+    ax.set_ylim(min(0, evidence[list(styles)].min().min()), 1.05)
+    ax.set_title(text("plots.evidence_title", language))
+    ax.set_xlabel(text("plots.evidence_number_none" if chosen.empty else "plots.evidence_number", language))
+    legend_below(ax, 2)
+    return ax
+
+
 def _standardised(features: pd.DataFrame) -> pd.DataFrame:
     spread = features.std(ddof=0)
     return ((features - features.mean()) / spread.where(spread > 0)).fillna(0.0)
+
+
+def _cluster_names(centres: pd.DataFrame, language: str) -> list[str]:
+    """The number of each cluster with its customers and, where told, what sets it apart."""
+    names = words("cluster", centres["cluster"], language)
+    if "n_customers" in centres:
+        names = named_counts("cluster", centres["cluster"], centres["n_customers"], language)
+    if "traits" not in centres:
+        return names
+    traits = [wrapped(phrase("trait", codes.split(), language), 28) for codes in centres["traits"]]
+    return [f"{name}\n{trait}" for name, trait in zip(names, traits, strict=True)]
 
 
 @chart("cluster")
 def plot_clusters(centres: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = "") -> Axes:
     """What tells the clusters apart: the median of each feature, coloured by its place among them.
 
-    ``centres`` has one row per cluster: cluster, the features (numbers) and perhaps n_customers. The colour
+    ``centres`` has one row per cluster: cluster, the features (numbers), perhaps n_customers and traits. The colour
     is the median less the mean of the medians, in their standard deviations; the median is written.
 
     >>> centres = pd.DataFrame({"cluster": ["1", "2"], "sales": [900.0, 50.0], "n_orders": [12, 1]})
@@ -111,15 +201,15 @@ def plot_clusters(centres: pd.DataFrame, *, ax: Axes | None = None, language: st
     4
     """
     features = centres.drop(columns=["cluster", *_NOT_FEATURES], errors="ignore").select_dtypes("number")
-    ax = new_axes(ax, 1.8 + 0.5 * max(len(centres), 2))
+    ax = new_axes(ax, 1.8 + (0.75 if "traits" in centres else 0.5) * max(len(centres), 2))
     if features.empty:
         return note(ax, text("plots.empty", language))
     written = features.apply(lambda column: values(column, unit_of(str(column.name)) or "number"))
-    written.index = words("cluster", centres["cluster"], language)
-    if "n_customers" in centres:
-        written.index = named_counts("cluster", centres["cluster"], centres["n_customers"], language)
+    written.index = _cluster_names(centres, language)
     written.columns = [wrapped(heading(str(column), language, currency), 14) for column in features]
     heat(ax, _standardised(features), written, cmap="PuOr_r", vmin=-2.2, vmax=2.2)
     ax.set_title(text("plots.clusters_title", language))
-    ax.set_xlabel(text("plots.clusters_colour", language), labelpad=8)
+    ax.set_xlabel(wrapped(text("plots.clusters_colour", language), 68), labelpad=8, linespacing=1.4)
+    for name in ax.get_yticklabels():
+        name.set_linespacing(1.4)
     return ax

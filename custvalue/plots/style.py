@@ -18,6 +18,7 @@ from custvalue.labels import LANGUAGES, catalogue, format_value, labels, text, w
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
 __all__ = [
     "BLUE",
@@ -127,18 +128,22 @@ def _glyphs() -> frozenset[int]:
 
 
 def drawable(words: str) -> str:
-    """The text with characters that no font here can draw replaced by a box.
+    """The text with characters that no font here can draw replaced by a box, without those that turn its direction.
 
     >>> drawable("茶 & tea"), drawable("\\x07bell")
     ('茶 & tea', 'bell')
     """
-    if all(ord(character) in _glyphs() or character == "\n" for character in words):
+    if all(_is_drawn(character) for character in words):
         return words
     return "".join(_or_box(character) for character in words)
 
 
+def _is_drawn(character: str) -> bool:
+    return character == "\n" or (ord(character) in _glyphs() and unicodedata.category(character) != "Cf")
+
+
 def _or_box(character: str) -> str:
-    if ord(character) in _glyphs() or character == "\n":
+    if _is_drawn(character):
         return character
     return "" if unicodedata.category(character) in ("Cc", "Cf", "Mn") else "□"
 
@@ -254,14 +259,24 @@ def legend_below(ax: Axes, columns: int = 4) -> None:
     ax.legend(ncols=columns, columnspacing=1.4, handlelength=1.4, **place)
 
 
+def _readable_on(colour: Any) -> str:
+    """Dark or white letters, whichever stands out more from a colour (contrast by WCAG 2)."""
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour[:3])
+    return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.2 else "white"
+
+
 def heat(ax: Axes, shades: pd.DataFrame, written: pd.DataFrame, **options: Any) -> None:
     """A heat map: cells coloured by ``shades`` (grey where missing), with the texts of ``written``."""
     import seaborn
 
     cells, texts = shades.to_numpy(float), written.to_numpy(object)
-    seaborn.heatmap(cells, annot=texts, fmt="", cbar=False, ax=ax, linewidths=1.5, **options)
-    for row, column in np.argwhere(np.isnan(cells)):
-        ax.text(column + 0.5, row + 0.5, texts[row, column], ha="center", va="center", color=INK)
+    seaborn.heatmap(cells, cbar=False, ax=ax, linewidths=1.5, **options)
+    mesh = ax.collections[0]
+    mesh.update_scalarmappable()
+    grounds = mesh.get_facecolors().reshape(*cells.shape, 4)
+    for (row, column), words in np.ndenumerate(texts):
+        colour = INK if np.isnan(cells[row, column]) else _readable_on(grounds[row, column])
+        ax.text(column + 0.5, row + 0.5, words, ha="center", va="center", color=colour)
     ax.set_facecolor("#ececec")
     ax.grid(False)
     ax.tick_params(length=0)
@@ -276,11 +291,17 @@ def note(ax: Axes, words: str) -> Axes:
     return ax
 
 
-def new_axes(ax: Axes | None, height: float = 4.2) -> Axes:
-    """The given axes, or those of a new figure."""
+def _new_figure(height: float) -> Figure:
     import matplotlib.pyplot as plt
 
-    return ax if ax is not None else plt.subplots(figsize=(WIDTH, height), layout="constrained")[1]
+    from custvalue.plots.described import figure_class
+
+    return plt.figure(figsize=(WIDTH, height), layout="constrained", FigureClass=figure_class())
+
+
+def new_axes(ax: Axes | None, height: float = 4.2) -> Axes:
+    """The given axes, or those of a new figure."""
+    return ax if ax is not None else _new_figure(height).subplots()
 
 
 def panels(ax: Axes | None, height: float, *, stacked: bool, first: float = 0.5) -> Sequence[Axes]:
@@ -288,12 +309,10 @@ def panels(ax: Axes | None, height: float, *, stacked: bool, first: float = 0.5)
 
     ``first`` is the part of the place that the first one takes.
     """
-    import matplotlib.pyplot as plt
-
     if ax is None:
         ratios = (first, 1 - first)
         grid = {"nrows": 2, "height_ratios": ratios} if stacked else {"ncols": 2, "width_ratios": ratios}
-        return plt.subplots(figsize=(WIDTH, height), layout="constrained", **grid)[1]
+        return _new_figure(height).subplots(**grid)
     ax.set_axis_off()
     gap = 0.12
     near, far = first * (1 - gap), (1 - first) * (1 - gap)
@@ -306,6 +325,7 @@ def _finish(root: Any, language: str) -> None:
     from matplotlib.axes import Axes
     from matplotlib.text import Text
 
+    root.language = language
     faces = families(language)
     for axes in root.findobj(Axes):
         axes.tick_params(which="both", labelfontfamily=faces)

@@ -1,0 +1,125 @@
+"""Explorers for whoever works in the notebook: turn a setting, see chart and table, keep it in custvalue.toml.
+
+Each shows its widgets where a person sits at the notebook (see :func:`custvalue.explore.presence.is_interactive`);
+elsewhere it does nothing, loads nothing and leaves no output.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from custvalue.explore.presence import is_interactive
+from custvalue.explore.saving import save_settings, settings_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from custvalue.config import Settings
+    from custvalue.lifetime import Forecast
+    from custvalue.matrix import MatrixRules
+    from custvalue.pyramid import PyramidRules
+    from custvalue.segmentation import SegmentationRules
+    from custvalue.transactions import Orders
+
+__all__ = [
+    "explore_clusters",
+    "explore_customer",
+    "explore_lifetime",
+    "explore_matrix",
+    "explore_pyramid",
+    "explore_stages",
+    "is_interactive",
+    "save_settings",
+    "settings_file",
+]
+
+
+def _show(make: str, *given: Any, settings: Settings, file: Path | None, asked: bool | None) -> None:
+    if not is_interactive(asked):
+        return
+    from IPython.display import display
+
+    from custvalue.explore import answers
+    from custvalue.explore.panel import panel
+
+    explorer = getattr(answers, make)(*given)
+    display(panel(explorer, settings.language, settings.currency, file))
+
+
+def explore_pyramid(
+    customers: pd.DataFrame,
+    settings: Settings,
+    rules: PyramidRules | None = None,
+    *,
+    file: Path | None = None,
+    interactive: bool | None = None,
+) -> None:
+    """Sliders for the cut points and the measure of the customer pyramid.
+
+    ``customers`` is the customer table (with :func:`custvalue.pyramid.with_profit` also by profit), ``rules`` where to
+    begin (those of the settings), ``file`` the settings file the choice can be written to, see :func:`settings_file`.
+    """
+    given = (customers, settings, rules or settings.pyramid)
+    _show("pyramid_explorer", *given, settings=settings, file=file, asked=interactive)
+
+
+def explore_matrix(
+    customers: pd.DataFrame,
+    settings: Settings,
+    rules: MatrixRules | None = None,
+    attributes: pd.DataFrame | None = None,
+    *,
+    file: Path | None = None,
+    interactive: bool | None = None,
+) -> None:
+    """Sliders for where high begins in both value matrices, and for the weights of the growth potential."""
+    given = (customers, settings, rules or settings.matrix, attributes)
+    _show("matrix_explorer", *given, settings=settings, file=file, asked=interactive)
+
+
+def explore_clusters(
+    customers: pd.DataFrame,
+    settings: Settings,
+    rules: SegmentationRules | None = None,
+    *,
+    file: Path | None = None,
+    interactive: bool | None = None,
+) -> None:
+    """A slider for the number of clusters, computed on at most 5,000 customers drawn at random."""
+    given = (customers, settings, rules or settings.segmentation)
+    _show("clusters_explorer", *given, settings=settings, file=file, asked=interactive)
+
+
+def explore_lifetime(
+    customers: pd.DataFrame,
+    forecast: Forecast,
+    settings: Settings,
+    *,
+    file: Path | None = None,
+    interactive: bool | None = None,
+) -> None:
+    """What if: discount rate, yearly cost of keeping a customer, margin and retention against the value for life."""
+    _show("lifetime_explorer", customers, forecast, settings, settings=settings, file=file, asked=interactive)
+
+
+def explore_stages(
+    customers: pd.DataFrame, settings: Settings, *, file: Path | None = None, interactive: bool | None = None
+) -> None:
+    """Sliders for the limits of the churn stages; ``customers`` is the customer table with the forecast joined."""
+    _show("stages_explorer", customers, settings, settings=settings, file=file, asked=interactive)
+
+
+def explore_customer(
+    orders: Orders,
+    customers: pd.DataFrame,
+    forecast: Forecast,
+    settings: Settings,
+    *,
+    interactive: bool | None = None,
+) -> None:
+    """One customer by id: purchases, probability of still being active day by day, and outlook.
+
+    ``customers`` is the customer table with whatever is known joined: tier, stage, forecast.
+    """
+    _show("customer_explorer", orders, customers, forecast, settings, settings=settings, file=None, asked=interactive)

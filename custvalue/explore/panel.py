@@ -1,0 +1,173 @@
+"""The widgets of an explorer: controls, one chart, the table behind it, and a button that keeps the settings."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from custvalue.errors import CustvalueError
+from custvalue.explore.saving import save_settings
+from custvalue.labels import catalogue, format_value, heading, labels, text, unit_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Answer", "Control", "Explorer", "drawn", "panel", "worded"]
+
+_LOG = logging.getLogger("custvalue")
+
+
+@dataclass(frozen=True)
+class Control:
+    """One thing to turn: its name (words in ``locale/explore.toml``), value, and a range or (word, value) options.
+
+    ``unit`` is ``percent``, ``number``, ``count`` or ``text``.
+    """
+
+    name: str
+    value: Any
+    low: float = 0.0
+    high: float = 1.0
+    step: float = 0.01
+    unit: str = "percent"
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the chosen values give: the table, how to draw it, and a sentence above it (may be empty)."""
+
+    table: pd.DataFrame
+    draw: Callable[[], Axes]
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """An explorer without its widgets: ``answer`` and ``chosen`` take {name of control: value}.
+
+    ``chosen`` gives what is kept in the settings, {"section.key": value}; nothing where there is nothing to keep.
+    """
+
+    name: str
+    controls: Sequence[Control]
+    answer: Callable[[Mapping[str, Any]], Answer]
+    chosen: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda values: {}
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """The values the controls begin with."""
+        return {control.name: control.value for control in self.controls}
+
+
+def _cell(value: Any, unit: str) -> str:
+    return "" if pd.isna(value) else format_value(value, unit)
+
+
+def worded(table: pd.DataFrame, language: str = "en", currency: str = "") -> pd.DataFrame:
+    """A table in words: headings, codes and numbers as a reader sees them; what is missing is empty.
+
+    >>> worded(pd.DataFrame({"tier": ["gold"], "share_customers": [0.04]})).iloc[0].to_dict()
+    {'Tier': 'Gold', 'Share of customers': '4.0%'}
+    """
+    known = catalogue("labels")
+    shown = {}
+    for column in table:
+        name = str(column)
+        if name in known:
+            shown[heading(name, language)] = table[column].astype("str").map(labels(name, language))
+        else:
+            unit = unit_of(name)
+            shown[heading(name, language, currency)] = [_cell(value, unit) for value in table[column]]
+    return pd.DataFrame(shown)
+
+
+def drawn(answer: Answer) -> bytes:
+    """The chart of an answer as a PNG picture."""
+    import matplotlib.pyplot as plt
+
+    figure = answer.draw().figure
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=96, bbox_inches="tight")
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def _widget(control: Control, language: str) -> Any:
+    import ipywidgets as w
+
+    look = {"description": text(f"explore.{control.name}", language), "style": {"description_width": "13em"}}
+    look |= {"layout": w.Layout(width="34em")}
+    if control.options:
+        made = w.Dropdown(options=control.options, value=control.value, **look)
+    elif control.unit == "text":
+        made = w.Text(value=control.value, continuous_update=False, **look)
+    else:
+        kind = w.IntSlider if control.unit == "count" else w.FloatSlider
+        digits = {"count": "d", "percent": ".1%", "number": ".2f"}[control.unit]
+        span = {"min": control.low, "max": control.high, "step": control.step, "readout_format": digits}
+        made = kind(value=control.value, continuous_update=False, **span, **look)
+    return made.add_class(f"cv-explore-{control.name.replace('_', '-')}")
+
+
+class _Panel:
+    """The live widgets; ``box`` is what is displayed."""
+
+    def __init__(self, explorer: Explorer, language: str, currency: str, file: Path | None) -> None:
+        import ipywidgets as w
+        from itables.widget import ITable
+
+        self.explorer, self.language, self.currency, self.file = explorer, language, currency, file
+        self.controls = {control.name: _widget(control, language) for control in explorer.controls}
+        self.said = w.HTML().add_class("cv-explore-said")
+        self.image = w.Image(format="png").add_class("cv-explore-chart")
+        self.table = ITable(
+            pd.DataFrame(), showIndex=False, classes="display compact", buttons=["csvHtml5"], pageLength=10
+        )
+        self.table.add_class("cv-explore-table")
+        self.save = w.Button(description=text("explore.save", language), layout=w.Layout(width="22em"))
+        self.save.add_class("cv-explore-save").on_click(self._keep)
+        for control in self.controls.values():
+            control.observe(self._answer, names="value")
+        kept = [self.save] if file is not None and explorer.chosen(explorer.start) else []
+        self.box = w.VBox([*self.controls.values(), *kept, self.said, self.image, self.table]).add_class("cv-explore")
+        self._answer()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {name: control.value for name, control in self.controls.items()}
+
+    def _say(self, words: str) -> None:
+        self.said.value = f"<p>{escape(words)}</p>" if words else ""
+
+    def _answer(self, change: Any = None) -> None:
+        """Compute and draw anew; a value that is not allowed is said, the last chart stays."""
+        try:
+            answer = self.explorer.answer(self.values)
+            self.image.value = drawn(answer)
+            self.table.update(worded(answer.table, self.language, self.currency))
+            self._say(answer.said)
+        except CustvalueError as error:
+            self._say(error.text(self.language))
+        except Exception as error:
+            _LOG.exception("explorer %s", self.explorer.name)
+            self._say(text("errors.unexpected", self.language, said=f"{type(error).__name__}: {error}", file=""))
+
+    def _keep(self, button: Any) -> None:
+        try:
+            file = save_settings(self.file, self.explorer.chosen(self.values))
+            self._say(text("explore.saved", self.language, file=str(file)))
+        except CustvalueError as error:
+            self._say(error.text(self.language))
+
+
+def panel(explorer: Explorer, language: str = "en", currency: str = "", file: Path | None = None) -> Any:
+    """The widgets of an explorer, ready to be displayed; ``file`` is where its settings are kept."""
+    return _Panel(explorer, language, currency, file).box

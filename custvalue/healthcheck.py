@@ -1,0 +1,409 @@
+"""The seven ways to segment badly, and four more: any segmentation checked, each finding with its number (C23)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from custvalue.columns import is_day
+from custvalue.errors import UsageError, nearest
+from custvalue.labels import catalogue, text
+from custvalue.predicates import check_rule
+
+__all__ = ["CHECKS", "HEALTH", "HealthRules", "health_check", "health_words"]
+
+#: The checks in the order they are shown: the seven of the course, then what any segmentation must stand.
+CHECKS = (
+    "purpose",
+    "product_only",
+    "assets_only",
+    "joining_date_only",
+    "no_behaviour",
+    "money_for_value",
+    "frozen",
+    "separability",
+    "resampling",
+    "over_time",
+    "too_small",
+    "one_holds_all",
+)
+#: What a check can find.
+HEALTH = ("ok", "warn", "fail", "unknown")
+
+_BEHAVIOUR = (
+    "days_since_last",
+    "n_orders",
+    "n_orders_12m",
+    "mean_gap_days",
+    "mean_order_value",
+    "n_categories",
+    "n_returns",
+)
+_MONEY, _DATE, _PRODUCT = ("sales",), ("tenure_days",), ("main_category",)
+#: Most customers the measurements are made on, drawn with a fixed seed; fewest to say anything; fewest of a group.
+_SAMPLE, _FEWEST, _OF_GROUP = 20_000, 50, 10
+#: Below so many customers the limit of separability is what shuffled groups reach, if that is higher.
+_SMALL, _SHUFFLES = 500, 20
+#: Share of variance from which on margin rate or growth differ between groups (Cohen's medium effect).
+_FOLLOWS = 0.06
+
+Finding = tuple[str, str, float, float]
+
+
+@dataclass(frozen=True)
+class HealthRules:
+    """Which segmentation is checked, and where the limits are.
+
+    ``by``: column of the customers file that holds the firm's own segments (empty: the behaviour segments);
+    ``made_on``: day they were made (YYYY-MM-DD; empty: unknown); ``assets``: columns of the customers file that tell
+    what customers own or earn. ``max_age_days``: older segments are frozen. ``only``: from this share of what all data
+    tell about the groups on, one thing alone makes them; ``separable`` and ``behaviour``: least separability by all
+    data and by behaviour (0 chance, 1 perfect); ``stable``: least agreement of two halves; ``kept``: least share of
+    customers who keep their group from one month to the next; ``smallest``: fewest customers of a group; ``largest``:
+    largest share of one group.
+
+    >>> HealthRules(by="grade").max_age_days
+    365
+    """
+
+    by: str = ""
+    made_on: str = ""
+    assets: tuple[str, ...] = ("assets", "income", "wealth", "savings", "资产", "收入", "存款")
+    max_age_days: int = 365
+    only: float = 0.9
+    separable: float = 0.3
+    behaviour: float = 0.2
+    stable: float = 0.6
+    kept: float = 0.7
+    smallest: int = 30
+    largest: float = 0.8
+
+    def __post_init__(self) -> None:
+        if self.made_on and not is_day(self.made_on):
+            raise UsageError("bad_day", key="health.made_on", got=self.made_on)
+        for name in ("only", "separable", "behaviour", "stable", "kept", "largest"):
+            check_rule(name, getattr(self, name), 0 < getattr(self, name) <= 1, "0..1")
+        check_rule("max_age_days", self.max_age_days, self.max_age_days > 0, "> 0")
+        check_rule("smallest", self.smallest, self.smallest >= 1, ">= 1")
+
+
+def _drawn(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    """At most 20,000 customers who have a group, without the groups of fewer than ten of them."""
+    known = table[table[by].notna()]
+    known = known.sort_values("customer_id") if "customer_id" in known else known
+    known = known.sample(min(len(known), _SAMPLE), random_state=0).reset_index(drop=True)
+    sizes = known[by].astype("str").map(known[by].astype("str").value_counts())
+    return known[sizes >= _OF_GROUP].reset_index(drop=True)
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    """A column as a tree can use it: numbers and days as they are, words as codes, most frequent first."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return column.astype("int64").to_numpy(dtype=float)
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(dtype=float, na_value=np.nan)
+    order = {code: place for place, code in enumerate(column.astype("str").value_counts().index)}
+    return column.astype("str").map(order).to_numpy(dtype=float, na_value=np.nan)
+
+
+def _features(table: pd.DataFrame, names: Collection[str]) -> np.ndarray | None:
+    """The columns there are, as numbers; None where there is none that varies."""
+    columns = [_numbers(table[name]) for name in names if name in table]
+    varying = [values for values in columns if len(np.unique(values[~np.isnan(values)])) > 1]
+    return np.column_stack(varying) if varying else None
+
+
+def _tree():
+    from sklearn.tree import DecisionTreeClassifier
+
+    return DecisionTreeClassifier(class_weight="balanced", max_leaf_nodes=64, min_samples_leaf=5, random_state=0)
+
+
+def _told(features: np.ndarray | None, groups: np.ndarray) -> float:
+    """How well the groups can be told from the features: 0 chance, 1 perfect; NaN without features.
+
+    The mean over the groups of the share of their customers that a decision tree finds in customers it has not seen
+    (three folds), scaled so that guessing is 0.
+    """
+    from sklearn.metrics import balanced_accuracy_score
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    if features is None or len(np.unique(groups)) < 2:
+        return float("nan")
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    found = cross_val_predict(_tree(), features, groups, cv=folds)
+    return max(float(balanced_accuracy_score(groups, found, adjusted=True)), 0.0)
+
+
+def _by_chance(features: np.ndarray | None, groups: np.ndarray) -> float:
+    """What 19 of 20 shuffled groupings stay below, for few customers; 0 for many."""
+    if len(groups) >= _SMALL or features is None or len(np.unique(groups)) < 2:
+        return 0.0
+    rng = np.random.default_rng(0)
+    return float(np.quantile([_told(features, rng.permutation(groups)) for _ in range(_SHUFFLES)], 0.95))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """The separability by each kind of feature, and by all of them together."""
+
+    enough: bool
+    parts: dict[str, float]
+    all: float
+    chance: float
+    chance_behaviour: float
+
+
+def _measured(drawn: pd.DataFrame, by: str, further: Collection[str], assets: Collection[str]) -> _Measured:
+    groups = drawn[by].astype("str").to_numpy()
+    kinds = {"behaviour": _BEHAVIOUR, "money": _MONEY, "date": _DATE, "product": _PRODUCT, "assets": assets}
+    features = {kind: _features(drawn, names) for kind, names in kinds.items()}
+    every = _features(drawn, [*_BEHAVIOUR, *_MONEY, *_DATE, *_PRODUCT, *further])
+    enough = len(drawn) >= _FEWEST and len(np.unique(groups)) > 1
+    if not enough:
+        return _Measured(False, dict.fromkeys(kinds, float("nan")), float("nan"), 0.0, 0.0)
+    parts = {kind: _told(values, groups) for kind, values in features.items()}
+    chances = [_by_chance(values, groups) for values in (every, features["behaviour"])]
+    return _Measured(True, parts, _told(every, groups), *chances)
+
+
+def _purpose(table: pd.DataFrame, by: str, actions: Collection[str] | None) -> Finding:
+    known = set(catalogue("strategy").get(by, {})) if actions is None else set(actions)
+    share = float(table[by].dropna().astype("str").isin(known).mean()) if table[by].notna().any() else float("nan")
+    if np.isnan(share):
+        return "unknown", "no_groups", share, 1.0
+    return ("ok" if share == 1 else "warn" if share > 0 else "fail"), "purpose", share, 1.0
+
+
+def _only(measured: _Measured, kind: str, reason: str, rules: HealthRules) -> Finding:
+    """Whether one kind of feature tells (nearly) as much of the groups as all."""
+    if not measured.enough:
+        return "unknown", "too_few", float("nan"), rules.only
+    if np.isnan(measured.parts[kind]):
+        return "unknown", f"{reason}_missing", float("nan"), rules.only
+    if not measured.all >= max(rules.separable, measured.chance):
+        return "unknown", "nothing_tells", measured.all, rules.separable
+    share = min(measured.parts[kind] / measured.all, 1.0)
+    return ("fail" if share >= rules.only else "ok"), reason, share, rules.only
+
+
+def _explained(values: pd.Series, groups: pd.Series) -> float:
+    """Share of the variance of the ranks that lies between the groups, corrected for chance (epsilon squared)."""
+    ranks = values.rank().dropna()
+    groups = groups[ranks.index]
+    n, k, total = len(ranks), groups.nunique(), ((ranks - ranks.mean()) ** 2).sum()
+    if n <= k or k < 2 or total == 0:
+        return float("nan")
+    within = ((ranks - ranks.groupby(groups, observed=True).transform("mean")) ** 2).sum()
+    return 1 - (within / (n - k)) / (total / (n - 1))
+
+
+def _money(measured: _Measured, drawn: pd.DataFrame, by: str, rules: HealthRules) -> Finding:
+    """Groups made by sales alone are right only if what makes value besides sales differs between them too."""
+    health, reason, share, limit = _only(measured, "money", "money", rules)
+    if health != "fail":
+        return health, reason, share, limit
+    now, before = (drawn.get(name, pd.Series(np.nan, index=drawn.index)) for name in ("sales_12m", "sales_prior_12m"))
+    rate = drawn.get("margin", pd.Series(np.nan, index=drawn.index)) / drawn["sales"].where(drawn["sales"] > 0)
+    growth = (now - before) / (now + before).where(now + before > 0)
+    explained = [_explained(values.astype("float64"), drawn[by].astype("str")) for values in (rate, growth)]
+    if np.isnan(explained).all():
+        return "warn", "money_unknown", share, limit
+    follows = np.nanmax(explained) >= _FOLLOWS
+    return ("ok", "money_follows", share, limit) if follows else ("fail", "money_only", share, limit)
+
+
+def _behaviour(measured: _Measured, rules: HealthRules) -> Finding:
+    limit = max(rules.behaviour, measured.chance_behaviour)
+    if not measured.enough or np.isnan(measured.parts["behaviour"]):
+        return "unknown", "too_few", float("nan"), limit
+    told = measured.parts["behaviour"]
+    return ("fail" if told < limit else "warn" if told < 1.5 * limit else "ok"), "behaviour", told, limit
+
+
+def _separability(measured: _Measured, rules: HealthRules) -> Finding:
+    limit = max(rules.separable, measured.chance)
+    if not measured.enough or np.isnan(measured.all):
+        return "unknown", "too_few", float("nan"), limit
+    told = measured.all
+    return ("fail" if told < limit else "warn" if told < 1.5 * limit else "ok"), "separability", told, limit
+
+
+def _kept(table: pd.DataFrame, by: str, before: pd.DataFrame | None) -> tuple[float, int]:
+    """Share of the customers of both days who have the same group, and how many they are."""
+    if before is None or "customer_id" not in table:
+        return float("nan"), 0
+    both = table[["customer_id", by]].merge(before[["customer_id", by]], on="customer_id", suffixes=("", "_before"))
+    both = both.dropna()
+    same = both[by].astype("str") == both[f"{by}_before"].astype("str")
+    return (float(same.mean()) if len(both) else float("nan")), len(both)
+
+
+def _frozen(kept: tuple[float, int], made_on: dt.date | None, as_of: dt.date | None, rules: HealthRules) -> Finding:
+    if made_on is not None and as_of is not None:
+        age = (as_of - made_on).days
+        old = age > rules.max_age_days
+        return ("fail" if old else "warn" if age > rules.max_age_days / 2 else "ok"), "age", age, rules.max_age_days
+    share, n = kept
+    if n < _FEWEST:
+        return "unknown", "age_missing", float("nan"), rules.max_age_days
+    return ("warn" if share == 1 else "ok"), "nobody_moved" if share == 1 else "moves", 1 - share, 0.0
+
+
+def _over_time(kept: tuple[float, int], rules: HealthRules) -> Finding:
+    share, n = kept
+    if n < _FEWEST:
+        return "unknown", "before_missing", float("nan"), rules.kept
+    return ("ok" if share >= rules.kept else "warn" if share >= rules.kept / 2 else "fail"), "kept", share, rules.kept
+
+
+def _agreement(drawn: pd.DataFrame, by: str, further: Collection[str]) -> float:
+    """Agreement (adjusted Rand index) of the rules two halves of the customers teach a tree, said of all of them."""
+    from sklearn.metrics import adjusted_rand_score
+
+    features = _features(drawn, [*_BEHAVIOUR, *_MONEY, *_DATE, *_PRODUCT, *further])
+    if features is None:
+        return float("nan")
+    groups = drawn[by].astype("str").to_numpy()
+    half = np.random.default_rng(0).permutation(len(groups)) % 2 == 0
+    said = [_tree().fit(features[part], groups[part]).predict(features) for part in (half, ~half)]
+    return float(adjusted_rand_score(*said))
+
+
+def _cut_again(drawn: pd.DataFrame, by: str, again: Callable[[pd.DataFrame], pd.DataFrame]) -> float:
+    """Mean agreement (adjusted Rand index) with the groups of four fifths of the customers cut anew, five times."""
+    from sklearn.metrics import adjusted_rand_score
+
+    scores = []
+    for seed in range(5):
+        part = drawn.sample(frac=0.8, random_state=seed)
+        new = part[["customer_id", by]].merge(again(part.drop(columns=by)), on="customer_id", suffixes=("", "_new"))
+        scores.append(adjusted_rand_score(new[by].astype("str"), new[f"{by}_new"].astype("str")))
+    return float(np.mean(scores))
+
+
+def _resampling(
+    drawn: pd.DataFrame, by: str, further: Collection[str], again: Callable | None, rules: HealthRules
+) -> Finding:
+    if len(drawn) < _FEWEST or drawn[by].astype("str").nunique() < 2:
+        return "unknown", "too_few", float("nan"), rules.stable
+    score = _agreement(drawn, by, further) if again is None else _cut_again(drawn, by, again)
+    health = "unknown" if np.isnan(score) else "ok" if score >= rules.stable else "warn" if score >= 0.3 else "fail"
+    return health, "halves" if again is None else "cut_again", score, rules.stable
+
+
+def _sizes(table: pd.DataFrame, by: str, rules: HealthRules) -> dict[str, Finding]:
+    sizes = table[by].dropna().astype("str").value_counts()
+    if sizes.empty:
+        nothing = ("unknown", "no_groups", float("nan"), float("nan"))
+        return {"too_small": nothing, "one_holds_all": nothing}
+    least, most = int(sizes.min()), float(sizes.max() / sizes.sum())
+    small = "ok" if least >= rules.smallest else "warn" if least >= rules.smallest / 3 else "fail"
+    large = "fail" if len(sizes) == 1 or most > 0.95 else "warn" if most > rules.largest else "ok"
+    holds = "one_group" if len(sizes) == 1 else "largest"
+    return {
+        "too_small": (small, "smallest", least, rules.smallest),
+        "one_holds_all": (large, holds, most, rules.largest),
+    }
+
+
+def health_check(
+    table: pd.DataFrame,
+    by: str,
+    rules: HealthRules | None = None,
+    *,
+    attributes: Collection[str] = (),
+    actions: Collection[str] | None = None,
+    before: pd.DataFrame | None = None,
+    again: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+    as_of: dt.date | None = None,
+    made_on: dt.date | None = None,
+) -> pd.DataFrame:
+    """What is wrong with a segmentation, ours or the firm's own: one row per check (C23).
+
+    ``table``: the customer table with the column ``by``, a code a customer, and the ``attributes`` to look at (columns
+    of the customers file). ``actions``: codes somebody has an action for (default: those of the strategy catalogue);
+    ``before``: customer_id and ``by`` of the month before; ``again``: a function that cuts customers anew (a table of
+    customer_id and ``by``); ``made_on``: the day the groups were made (default: that of the rules).
+
+    Columns: check (one of ``CHECKS``), health (one of ``HEALTH``), reason (the code of its sentence, see
+    :func:`health_words`), number and limit.
+
+    - *purpose*: share of customers in a group with an action;
+    - *product_only*, *assets_only*, *joining_date_only*: separability by main category, columns of assets or time since
+      the first order alone, over that by all that is known; *money_for_value*: by sales alone, and then neither
+      margin rate nor growth differs between groups (epsilon squared of the ranks below 0.06);
+    - *no_behaviour*, *separability*: how well groups can be told from behaviour, and from all that is known, as the
+      adjusted balanced accuracy of a decision tree in customers it has not seen: 0 is chance, 1 perfect (Brodersen et
+      al. 2010; limits rise to what 95% of shuffled groups reach where there are fewer than 500 customers);
+    - *frozen*: age in days; where it is unknown, whether anybody moved since the month before;
+    - *resampling*: adjusted Rand index (Hubert and Arabie 1985) of groups cut anew, or of the rules learnt from two
+      halves; *over_time*: share of customers who kept their group;
+    - *too_small*: customers of the smallest group; *one_holds_all*: share of the largest.
+
+    Measured on at most 20,000 customers drawn with a fixed seed; with fewer than 50 in groups of at least ten, the
+    measurements are *unknown*.
+
+    Raises ``UsageError`` for a column the table does not have.
+
+    >>> rng = np.random.default_rng(1)
+    >>> shop = pd.DataFrame({"customer_id": range(300), "n_orders": rng.integers(1, 9, 300), "sales": rng.random(300)})
+    >>> found = health_check(shop.assign(segment=rng.choice(["monthly", "dormant"], 300)), "segment")
+    >>> found.set_index("check").loc[["purpose", "separability"], "health"].tolist()
+    ['ok', 'fail']
+    """
+    rules = rules or HealthRules()
+    if by not in table:
+        allowed = [str(column) for column in table]
+        raise UsageError("unknown_column", got=by, nearest=nearest(by, allowed), allowed=", ".join(allowed))
+    assets = [name for name in rules.assets if name in table]
+    further = [name for name in dict.fromkeys([*attributes, *assets]) if name in table and name != by]
+    made_on = made_on or (dt.date.fromisoformat(rules.made_on) if rules.made_on else None)
+    drawn, kept = _drawn(table, by), _kept(table, by, before)
+    measured = _measured(drawn, by, further, assets)
+    found = {
+        "purpose": _purpose(table, by, actions),
+        "product_only": _only(measured, "product", "product", rules),
+        "assets_only": _only(measured, "assets", "assets", rules),
+        "joining_date_only": _only(measured, "date", "joining_date", rules),
+        "no_behaviour": _behaviour(measured, rules),
+        "money_for_value": _money(measured, drawn, by, rules),
+        "frozen": _frozen(kept, made_on, as_of, rules),
+        "separability": _separability(measured, rules),
+        "resampling": _resampling(drawn, by, further, again, rules),
+        "over_time": _over_time(kept, rules),
+        **_sizes(table, by, rules),
+    }
+    rows = pd.DataFrame([found[check] for check in CHECKS], columns=["health", "reason", "number", "limit"])
+    rows.insert(0, "check", pd.Categorical(CHECKS, CHECKS, ordered=True))
+    return rows.assign(health=pd.Categorical(rows["health"], HEALTH, ordered=True)).astype(
+        {"number": float, "limit": float}
+    )
+
+
+def health_words(findings: pd.DataFrame, language: str = "en") -> pd.DataFrame:
+    """The findings in words: one row per check, with check, health, finding (a sentence with the number) and to_do.
+
+    ``to_do`` is empty for a check that is passed. The words are ``locale/health.toml``.
+
+    >>> findings = pd.DataFrame({"check": ["too_small"], "health": ["fail"], "reason": ["smallest"], "number": [3.0],
+    ...                          "limit": [30.0]})
+    >>> health_words(findings).loc[0, "finding"]
+    'The smallest group has 3 customers; at least 30 are asked for.'
+    """
+    rows = findings.to_dict("records")
+    said = [text(f"health.found_{row['reason']}", language, number=row["number"], limit=row["limit"]) for row in rows]
+    to_do = [
+        "" if row["health"] == "ok" else text(f"health.{_key(row)}", language, number=row["number"], limit=row["limit"])
+        for row in rows
+    ]
+    return findings[["check", "health"]].assign(finding=said, to_do=to_do)
+
+
+def _key(row: dict) -> str:
+    """The text for what to do: of the check, or of what is missing to make it."""
+    return f"missing_{row['check']}" if row["health"] == "unknown" else f"do_{row['check']}"

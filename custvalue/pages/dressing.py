@@ -1,0 +1,77 @@
+"""What a page adds to the HTML of a notebook: anchors, texts of pictures, names of tables, links to the glossary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from custvalue.labels import describe, text
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup, Tag
+
+__all__ = ["add_contents", "describe_images", "link_terms", "wrap_tables"]
+
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_LONG_CELL = 30
+
+
+def _heading_above(tag: Tag) -> str:
+    above = tag.find_previous(_HEADINGS)
+    return above.get_text(" ", strip=True) if above else ""
+
+
+def describe_images(soup: BeautifulSoup) -> None:
+    """Give each picture without a text of its own the heading it stands under."""
+    for image in soup("img"):
+        if image.get("alt", "").startswith("No description") or not image.get("alt"):
+            image["alt"] = _heading_above(image)
+
+
+def wrap_tables(soup: BeautifulSoup) -> None:
+    """Let wide tables scroll in a box named after their caption or the heading above; long cells stay readable."""
+    for cell in soup("td"):
+        if len(cell.get_text()) > _LONG_CELL:
+            cell["class"] = [*cell.get("class", []), "cv-long"]
+    for table in soup("table"):
+        if table.find_parent("table") is None:
+            name = table.caption.get_text(" ", strip=True) if table.caption else _heading_above(table)
+            box = {"class": "cv-scroll", "tabindex": "0", "role": "region", "aria-label": name}
+            table.wrap(soup.new_tag("div", attrs=box))
+
+
+def _entry(soup: BeautifulSoup, heading: Tag) -> Tag:
+    """One line of a table of contents."""
+    link = soup.new_tag("a", attrs={"href": f"#{heading['id']}"}, string=heading.get_text(" ", strip=True))
+    entry = soup.new_tag("li")
+    entry.append(link)
+    return entry
+
+
+def add_contents(soup: BeautifulSoup, language: str) -> None:
+    """Number the parts of a page (its second-level headings) as anchors, and list them below its title."""
+    headings = soup("h2")
+    for place, heading in enumerate(headings, start=1):
+        heading["id"] = f"part-{place}"
+    if soup.h1 is None or len(headings) < 2:
+        return
+    name = text("pages.on_this_page", language)
+    contents, title, entries = (soup.new_tag(tag) for tag in ("nav", "p", "ul"))
+    contents.attrs = {"class": "cv-toc", "aria-label": name}
+    title.string = name
+    entries.extend([_entry(soup, heading) for heading in headings])
+    contents.extend([title, entries])
+    soup.h1.insert_after(contents)
+
+
+def link_terms(soup: BeautifulSoup) -> tuple[str, ...]:
+    """Link the headings of known columns to the glossary; returns the columns, each once."""
+    known = []
+    for head in soup("th", attrs={"data-column": True}):
+        column = head["data-column"]
+        del head["data-column"]
+        if describe(column):
+            known.append(column)
+            link = soup.new_tag("a", attrs={"class": "cv-term", "href": f"glossary.html#{column}"})
+            link.extend(list(head.contents))
+            head.append(link)
+    return tuple(dict.fromkeys(known))

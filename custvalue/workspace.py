@@ -1,0 +1,159 @@
+"""A folder of one's own to work in: notebooks and settings in one language, and the sample to try them on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from custvalue.errors import UsageError
+from custvalue.labels import LANGUAGES
+from custvalue.share import copy_sample, notebooks_folder, sample_folder
+
+__all__ = ["Made", "config_text", "make_workspace", "notebook_text", "open_lab"]
+
+_RECORD = ".custvalue-init.json"
+_OVERRIDES = Path(".jupyter", "labconfig", "default_setting_overrides.json")
+_NO_NEWS = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "fetchNews": "false"}}
+_HAN = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
+_SETTING = re.compile(r"#?[\w.-]+\s*=|\[")
+_LANGUAGE_LINE = re.compile(r'^language = "\w+"', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What :func:`make_workspace` did: files written, files of the user that stay, and what was put beside those."""
+
+    written: tuple[Path, ...]
+    kept: tuple[Path, ...]
+    beside: tuple[Path, ...]
+
+
+def _comment(line: str, language: str) -> str | None:
+    """The part of a comment in a language; None where it has none."""
+    left, slash, right = line.partition(" / ")
+    if slash and _HAN.search(right) and not _HAN.search(left):
+        return left if language == "en" else f"# {right}"
+    return line if bool(_HAN.search(line)) == (language == "zh") else None
+
+
+def _one_language(text: str, language: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if not line or _SETTING.match(line):
+            yield line
+        elif (said := _comment(line, language)) is not None:
+            yield said
+
+
+def config_text(language: str = "en") -> str:
+    """``custvalue.toml`` with every key, its default and what it means, in one language; only the language is set.
+
+    >>> print(config_text("en").split("\\n\\n")[1])
+    # Language of the report and of messages: en or zh. The default is en.
+    language = "en"
+    """
+    text = (sample_folder() / "custvalue.toml").read_text("utf-8")
+    parts = [part for part in text.split("\n\n") if "truth.csv" not in part]
+    text = "\n".join(_one_language("\n\n".join(parts), language))
+    text = _LANGUAGE_LINE.sub(f'language = "{language}"', text)
+    return re.sub(r"^currency = .*$", '#currency = ""', text, flags=re.MULTILINE) + "\n"
+
+
+def notebook_text(path: Path, language: str = "en") -> str:
+    """A notebook of the package in one language: the other's cells left out, its parameter set, no outputs."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    others = set(LANGUAGES) - {language}
+    notebook.cells = [cell for cell in notebook.cells if not others & set(cell.metadata.get("tags", []))]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source = _LANGUAGE_LINE.sub(f'language = "{language}"', cell.source)
+    return nbformat.writes(notebook) + "\n"
+
+
+def _files(language: str) -> dict[str, str]:
+    """The content of every file of a workspace, by its path in it; the sample comes besides."""
+    notebooks = sorted(notebooks_folder().glob("[0-9][0-9]_*.ipynb"))
+    return {
+        "custvalue.toml": config_text(language),
+        **{f"notebooks/{path.name}": notebook_text(path, language) for path in notebooks},
+        _OVERRIDES.as_posix(): json.dumps(_NO_NEWS, indent=2) + "\n",
+    }
+
+
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _record(folder: Path) -> dict[str, str]:
+    """What an earlier call wrote: the SHA-256 of each file by its path."""
+    try:
+        found = json.loads((folder / _RECORD).read_text("utf-8"))
+        return {str(name): str(value) for name, value in found.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def _fate(path: Path, new: bytes, written_before: str) -> str:
+    """What becomes of a file: ``write``, ``keep`` (the user's) or ``beside`` (so, and there is a newer one)."""
+    if not path.exists() or path.read_bytes() == new or _sum(path.read_bytes()) == written_before:
+        return "write"
+    return "keep" if _sum(new) == written_before else "beside"
+
+
+def _place(folder: Path, files: Mapping[str, str], record: dict[str, str]) -> Made:
+    fates: dict[str, list[Path]] = {"write": [], "keep": [], "beside": []}
+    for name, text in files.items():
+        path, new = folder / name, text.encode()
+        fate = _fate(path, new, record.get(name, ""))
+        fates[fate].append(path)
+        target = path if fate == "write" else path.with_suffix(f".new{path.suffix}")
+        if fate != "keep":
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(new)
+            record[name] = _sum(new)
+    beside = tuple(path.with_suffix(f".new{path.suffix}") for path in fates["beside"])
+    return Made(tuple(fates["write"]), tuple(fates["keep"] + fates["beside"]), beside)
+
+
+def make_workspace(folder: str | Path, language: str = "en") -> Made:
+    """Make a folder to work in, or bring one up to date with the package.
+
+    ``notebooks/`` in one language, a commented ``custvalue.toml`` for data of one's own, the sample in ``data/sample``,
+    and settings for JupyterLab that ask for no news. A file that was changed since it was written here is never
+    overwritten: if the package has a newer one, it is put beside it as ``NAME.new.ipynb``.
+
+    Raises
+    ------
+    UsageError
+        The folder can not be written, or a file of the sample there holds something else.
+    """
+    folder = Path(folder)
+    record = _record(folder)
+    try:
+        copy_sample(folder / "data" / "sample")
+        made = _place(folder, _files(language), record)
+        (folder / _RECORD).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", "utf-8")
+    except OSError as error:
+        raise UsageError("output_not_writable", folder=str(folder), reason=error.strerror or str(error)) from error
+    return made
+
+
+def open_lab(folder: str | Path, run: Callable[..., subprocess.CompletedProcess] = subprocess.run) -> int:
+    """Open JupyterLab in a workspace and wait for its end; returns its exit code. It asks the network for nothing."""
+    folder = Path(folder).resolve()
+    if not folder.is_dir():
+        raise UsageError("no_workspace", folder=str(folder))
+    paths = [str(folder / ".jupyter"), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH", "")])]
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
+    command.append("--LabApp.extension_manager=readonly")
+    return run(command, env=os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}).returncode
