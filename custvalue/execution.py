@@ -212,9 +212,9 @@ def execute(
 
     The executed notebooks are written to ``staging/notebooks``; their working folder is ``staging``. Returns the
     seconds each took, by name. The largest file is started first, as the one that probably takes longest. The
-    first failure (``AnalysisError``) or an interrupt stops the others at once. ``done`` is called with the name of each finished
-    notebook and its seconds. ``variables`` are environment variables of the kernels, written nowhere. A ``warm``
-    nursery forks the kernels.
+    first failure (``AnalysisError``) or an interrupt stops the others at once. ``done`` is called with the name
+    of each finished notebook and its seconds. ``variables`` are environment variables of the kernels,
+    written nowhere. A ``warm`` nursery forks the kernels.
     """
     (staging / "notebooks").mkdir(exist_ok=True)
     runs = [_Run(path, staging, variables or {}, warm) for path in notebooks]

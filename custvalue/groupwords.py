@@ -78,15 +78,15 @@ def _group(by: str, code: Any, language: str, names: Mapping[str, str]) -> str:
 
 
 def _piece(row: Any, language: str, words: Words | None) -> str:
-    lift = row.lift
+    side = "only_here" if pd.isna(row.lift) else "more" if row.lift > 1 else "less"
     return text(
-        "findings.sets_apart_piece" if lift == lift else "findings.sets_apart_only_here",
+        f"findings.sets_apart_{side}",
         language,
         attribute=heading(row.attribute, language),
         level=level_word(row.attribute, row.level, language, words),
         here=row.share_here,
         others=row.share_others,
-        **({"lift": lift} if lift == lift else {}),
+        **({"lift": row.lift} if side == "more" else {}),
     )
 
 

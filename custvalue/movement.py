@@ -137,8 +137,9 @@ def movers(before: pd.DataFrame, now: pd.DataFrame, kind: str = "tier", up: bool
     >>> before = pd.DataFrame({"customer_id": ["a", "b"], "tier": ["lead", "gold"], "sales_12m": [1.0, 9.0],
     ...                        "clv_12m": [1.0, 9.0]})
     >>> now = before.assign(tier=["gold", "gold"], sales_12m=[8.0, 9.0])
-    >>> movers(before, now)[["customer_id", "to_code", "sales_change"]].iloc[0].tolist()
-    ['a', 'gold', 7.0]
+    >>> movers(before, now)[["customer_id", "to_code", "sales_change"]]
+      customer_id to_code  sales_change
+    0           a    gold           7.0
     """
     place = {code: rank for rank, code in enumerate(labels(kind))}
     both = _both_months(before, now, [kind, "sales_12m", "clv_12m"])
@@ -218,8 +219,9 @@ def value_bridge(before: pd.DataFrame, alike: pd.DataFrame, now: pd.DataFrame, s
     sales_12m and margin_12m (of the last 12 months): totals in the first and last row, changes between. Every customer
     stands in one step: *new*, *returned* and *lost* as in :func:`customer_flows`; *corrected*: in one of the months
     only, though not new (orders corrected or loaded late; only where there are such); *grown* and *shrunk*: all others,
-    by the change of their expected value (where it did not change, of their sales). *yardstick*: what this month's models and
-    means expect beyond the earlier month's, of the same customers. Margin is missing where it is not known in both.
+    by the change of their expected value (where it did not change, of their sales). *yardstick*: what this month's
+    models and means expect beyond the earlier month's, of the same customers. Margin is missing where it is not known
+    in both.
     """
     import numpy as np
     import pandas as pd

@@ -2,8 +2,9 @@
 
 ``python -m custvalue.nursery`` reads one request a line, ``{"argv": [...], "env": {...}, "folder": "..."}``, and
 answers with the process number of the kernel, or 0 where it can not fork safely. It ends with its standard input; the
-kernels end with it. What makes a fork unsafe (threads, connections, event loops) is not begun before the fork: the imports
-start none, and the process counts its threads before each one. For Linux; elsewhere kernels are started as usual.
+kernels end with it. What makes a fork unsafe (threads, connections, event loops) is not begun before the fork: the
+imports start none, and the process counts its threads before each one. For Linux; elsewhere kernels are started as
+usual.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def target_reasons(targets: Targets, language: str = "en", currency: str = "") -
     >>> table = pd.DataFrame({"customer_id": list("abcd"), "segment": ["x", "x", "x", "y"], "sales": 10.0,
     ...     "sales_12m": [10.0, 10, 10, 0], "sales_prior_12m": [0.0, 0, 0, 10], "margin_12m": 2.0})
     >>> target_reasons(attractiveness(table))["why"].tolist()[0]
-    'as the others in every respect'
+    'strongest in growth (all sales are new)'
     """
     table = targets.table.dropna(subset="attractiveness")
     table = table.sort_values("attractiveness", ascending=False, kind="stable", ignore_index=True)

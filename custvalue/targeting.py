@@ -12,7 +12,6 @@ import pandas as pd
 from custvalue.errors import UsageError, nearest
 from custvalue.indices import aligned, check_weights
 from custvalue.predicates import check_rule, first_match
-from custvalue.referrals import among
 
 __all__ = [
     "CRITERIA",
@@ -103,8 +102,8 @@ def reachable(customers: pd.DataFrame, attributes: pd.DataFrame | None, column: 
     """
     if attributes is None or column not in attributes:
         return pd.Series(np.nan, index=customers.index)
-    given = aligned(customers, attributes)[column].reset_index(drop=True)
-    listed = among(customers["customer_id"], attributes["customer_id"])
+    found = aligned(customers, attributes[["customer_id", column]].assign(_listed=1.0))
+    given, listed = found[column].reset_index(drop=True), found["_listed"].notna().to_numpy()
     if pd.api.types.is_numeric_dtype(given) or pd.api.types.is_bool_dtype(given):
         yes = (given.astype("float64") > 0).to_numpy()
     else:

@@ -19,8 +19,8 @@ from custvalue.share import copy_sample, notebooks_folder, sample_folder
 __all__ = ["Made", "config_text", "make_workspace", "notebook_text", "open_lab"]
 
 _RECORD = ".custvalue-init.json"
-_OVERRIDES = Path(".jupyter", "labconfig", "default_setting_overrides.json")
-_NO_NEWS = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "fetchNews": "false"}}
+#: Defaults for JupyterLab: it asks the network for no news and no updates.
+_LAB = Path(__file__).resolve().parent / "_lab"
 _HAN = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 _SETTING = re.compile(r"#?[\w.-]+\s*=|\[")
 _LANGUAGE_LINE = re.compile(r'^language = "\w+"', re.MULTILINE)
@@ -86,7 +86,6 @@ def _files(language: str) -> dict[str, str]:
     return {
         "custvalue.toml": config_text(language),
         **{f"notebooks/{path.name}": notebook_text(path, language) for path in notebooks},
-        _OVERRIDES.as_posix(): json.dumps(_NO_NEWS, indent=2) + "\n",
     }
 
 
@@ -128,9 +127,9 @@ def _place(folder: Path, files: Mapping[str, str], record: dict[str, str]) -> Ma
 def make_workspace(folder: str | Path, language: str = "en") -> Made:
     """Make a folder to work in, or bring one up to date with the package.
 
-    ``notebooks/`` in one language, a commented ``custvalue.toml`` for data of one's own, the sample in ``data/sample``,
-    and settings for JupyterLab that ask for no news. A file that was changed since it was written here is never
-    overwritten: if the package has a newer one, it is put beside it as ``NAME.new.ipynb``.
+    ``notebooks/`` in one language, a commented ``custvalue.toml`` for data of one's own, and the sample in
+    ``data/sample``. A file that was changed since it was written here is never overwritten: if the package has a newer
+    one, it is put beside it as ``NAME.new.ipynb``.
 
     Raises
     ------
@@ -148,12 +147,21 @@ def make_workspace(folder: str | Path, language: str = "en") -> Made:
     return made
 
 
+def _first_notebook(folder: Path) -> list[str]:
+    """The notebook to begin with, of a workspace or a workshop; none where there is none."""
+    found = [*sorted(folder.glob("notebooks/[0-9]*.ipynb")), *sorted(folder.glob("[0-9]*.ipynb"))]
+    return [str(path) for path in found[:1]]
+
+
 def open_lab(folder: str | Path, run: Callable[..., subprocess.CompletedProcess] = subprocess.run) -> int:
-    """Open JupyterLab in a workspace and wait for its end; returns its exit code. It asks the network for nothing."""
+    """Open JupyterLab in a folder, with the first notebook there, and wait for its end; returns its exit code.
+
+    It asks the network for nothing.
+    """
     folder = Path(folder).resolve()
     if not folder.is_dir():
         raise UsageError("no_workspace", folder=str(folder))
-    paths = [str(folder / ".jupyter"), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH", "")])]
+    paths = [str(_LAB), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH", "")])]
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
-    command.append("--LabApp.extension_manager=readonly")
+    command += ["--LabApp.extension_manager=readonly", *_first_notebook(folder)]
     return run(command, env=os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}).returncode

@@ -108,8 +108,9 @@ def frozen_scores(customers: pd.DataFrame, cuts: pd.DataFrame) -> pd.DataFrame:
     >>> cuts = pd.DataFrame({"kind": "rfm_group", "cut": [300.0, 30.0, 1.0, 0.0, 50.0],
     ...     "cut_of": ["days_since_last:1", "days_since_last:3", "n_orders:1", "sales:1", "sales:3"]})
     >>> customers = pd.DataFrame({"customer_id": ["a"], "days_since_last": [31], "n_orders": [9], "sales": [50.0]})
-    >>> frozen_scores(customers, cuts).iloc[0].tolist()
-    ['a', 1, 1, 3]
+    >>> frozen_scores(customers, cuts)
+      customer_id  r_score  f_score  m_score
+    0           a        1        1        3
     """
     import numpy as np
 

@@ -35,6 +35,7 @@ from custvalue.review import KINDS, actions_summary, first_step, month, totals
 from custvalue.share import notebooks_folder
 from custvalue.timelines import orders_by_month
 
+
 @pytest.fixture(autouse=True)
 def closed():
     yield

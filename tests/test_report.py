@@ -258,3 +258,12 @@ def test_pages_of_hostile_names_and_outputs(tmp_path):
     assert not OUTSIDE.findall(written)
     assert "javascript:" not in written.lower()
     assert notes(notebook) == ["take care"]
+
+
+def test_a_notebook_that_asks_for_the_history_is_given_the_folder_of_the_packs(tmp_path):
+    asking = PARAMETERS + '\nhistory = ""'
+    write_notebook(tmp_path / "nb", "01_asks", cell("code", "print('packs in', history)"), parameters=asking)
+    notebooks = write_notebook(tmp_path / "nb", "02_does_not", cell("code", "print('history' in globals())"))
+    pack = run_report(write_orders(tmp_path), tmp_path / "out", notebooks=notebooks, progress=False)
+    assert f"packs in {tmp_path / 'out'}" in (pack.folder / "01_asks.html").read_text("utf-8")
+    assert "False" in (pack.folder / "02_does_not.html").read_text("utf-8")

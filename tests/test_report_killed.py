@@ -19,13 +19,15 @@ from report_notebooks import cell, write_notebook, write_orders
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
-KILLS = 15
+KILLS = 10
 #: Each notebook says which process it is and which one forked it, works a little and writes a table.
 WORK = """
 import os, time
 from pathlib import Path
 _ = Path(os.environ["TOLD"]).open("a").write(f"{os.getpid()} {os.getppid()}\\n")
 time.sleep(0.2)
+while Path(os.environ["TOLD"] + "-wait").exists():
+    time.sleep(0.1)
 _ = (Path(output) / f"{os.environ['RUN']}-NAME.csv").write_text(os.environ["RUN"] * 1000)
 """
 
@@ -77,7 +79,7 @@ def all_ended(shop: Path, seconds: float = 10) -> bool:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="packs are exchanged in one step on Linux")
 def test_a_run_killed_at_any_moment_leaves_the_old_pack_or_the_new_one(shop):
-    """Killed at 15 moments from the start to a little after the end (publishing alone: test_publishing.py)."""
+    """Killed at 10 moments from the start to a little after the end (publishing alone: test_publishing.py)."""
     begun = time.monotonic()
     with start(shop, 0) as first:
         assert first.wait(120) == 0, first.stderr.read()
@@ -101,12 +103,15 @@ def test_a_run_killed_at_any_moment_leaves_the_old_pack_or_the_new_one(shop):
 
 
 def test_of_two_runs_of_a_month_one_works_and_the_other_ends_with_5(shop):
-    (shop / "told").touch()
+    waiting = shop / "told-wait"
+    for path in (shop / "told", waiting):
+        path.touch()
     with start(shop, "first") as first:
         while not (shop / "told").read_text() and first.poll() is None:
             time.sleep(0.02)
         with start(shop, "second", "--language", "zh") as second:
             said = second.communicate(timeout=120)[1]
+        waiting.unlink()
         first.wait(120)
     assert (first.returncode, second.returncode) == (0, 5), said
     assert f"进程 {first.pid}" in said

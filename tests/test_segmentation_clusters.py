@@ -6,6 +6,7 @@ import pytest
 
 from custvalue.errors import DataError
 from custvalue.groupwords import cluster_words
+from custvalue.pipeline import read_clusters
 from custvalue.segmentation import (
     CLUSTER_FEATURES,
     SegmentationRules,
@@ -20,6 +21,7 @@ from custvalue.segmentation import (
     kept_model,
     match_clusters,
 )
+from custvalue.tables import save
 
 FOUR = SegmentationRules(clusters=4)
 
@@ -235,3 +237,12 @@ def test_a_damaged_file_of_centres_is_refused(change, message):
     model = cluster_model(clouds())
     with pytest.raises(DataError, match=message):
         kept_model(change(model.astype(str)))
+
+
+def test_kept_centres_are_found_in_the_data_folder(tmp_path):
+    model = cluster_model(clouds())
+    save(model, tmp_path, "clusters")
+    pd.testing.assert_frame_equal(read_clusters(tmp_path), model)
+    (tmp_path / "clusters.csv").write_text("cluster,feature\n1,sales\n", "utf-8")
+    with pytest.raises(DataError, match=r"clusters\.csv holds no kept clusters: it lacks mean, spread, centre"):
+        read_clusters(tmp_path)

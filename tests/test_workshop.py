@@ -330,7 +330,7 @@ def test_a_lesson_with_answers_in_it_is_never_overwritten(tmp_path):
     answered = done.lessons[4]
     answered.write_bytes(before[answered].replace(b"answer = ...", b"answer = 42", 1))
     changed = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with pytest.raises(UsageError, match="05_matrices.* so that no answers are lost"):
+    with pytest.raises(UsageError, match=r"05_matrices.* so that no answers are lost"):
         write_workshop(tmp_path)
     with pytest.raises(UsageError, match="01_cost_and_return"):
         write_workshop(tmp_path, "zh")

@@ -99,29 +99,30 @@ def test_a_folder_in_the_way_is_said(tmp_path):
         open_lab(tmp_path / "nowhere")
 
 
-def test_lab_starts_in_the_folder_and_asks_for_no_news(tmp_path):
-    make_workspace(tmp_path / "shop")
+@pytest.mark.parametrize("first", ["notebooks/00_data_check.ipynb", "01_cost_and_return.ipynb", ""])
+def test_lab_starts_in_the_folder_with_the_first_notebook(first, tmp_path):
+    for name in filter(None, [first, first.replace("0_data", "9_other").replace("1_cost", "2_more")]):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
     started = []
 
     def record(command, env):
         started.append((command, env))
         return SimpleNamespace(returncode=0)
 
-    assert open_lab(tmp_path / "shop", record) == 0
+    assert open_lab(tmp_path, record) == 0
     ((command, env),) = started
-    assert f"--ServerApp.root_dir={tmp_path / 'shop'}" in command
-    folder = env["JUPYTER_CONFIG_PATH"].split(os.pathsep)[0]
-    settings = (tmp_path / "shop" / ".jupyter" / "labconfig" / "default_setting_overrides.json").read_text()
-    assert folder == str(tmp_path / "shop" / ".jupyter")
-    assert '"fetchNews": "false"' in settings
+    assert f"--ServerApp.root_dir={tmp_path}" in command
+    assert [word for word in command if word.endswith(".ipynb")] == ([str(tmp_path / first)] if first else [])
+    assert env["JUPYTER_CONFIG_PATH"].split(os.pathsep)[0] == str(workspace._LAB)
 
 
-def test_jupyterlab_reads_these_settings(tmp_path, monkeypatch):
+def test_jupyterlab_reads_the_settings_that_ask_for_no_news(tmp_path, monkeypatch):
     """The place and the names are those JupyterLab itself looks for."""
     from jupyterlab_server.settings_utils import _get_overrides
 
-    make_workspace(tmp_path / "shop")
-    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(tmp_path / "shop" / ".jupyter"))
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(workspace._LAB))
     found, error = _get_overrides(str(tmp_path / "none"))
     assert not error
-    assert found["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
+    asked = found["@jupyterlab/apputils-extension:notification"]
+    assert (asked["fetchNews"], asked["checkForUpdates"]) == ("false", False)

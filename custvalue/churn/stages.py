@@ -81,7 +81,7 @@ def typical_gaps(customers: pd.DataFrame, rules: ChurnRules | None = None) -> di
     """The usual gap lent to customers with few purchases, in days: of all (key ``""``) and of each group that has one.
 
     The mean over repeat buyers of their mean gaps; the median tenure, at least 90 days, where nobody repeats. A group
-    (``rhythm_group``) has one of its own from 20 repeat buyers on. Kept, they tell :func:`stages` of a later month alike.
+    (``rhythm_group``) has one of its own from 20 repeat buyers on. Kept, they tell :func:`stages` of later months.
 
     >>> typical_gaps(pd.DataFrame({"mean_gap_days": [30.0, 50.0, None], "tenure_days": 400}))
     {'': 40.0}

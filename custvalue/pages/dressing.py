@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["add_contents", "describe_images", "link_terms", "wrap_tables"]
 
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-_LONG_CELL = 30
+_LONG_CELL, _BRIEF_CELL = 30, 12
 
 
 def _heading_above(tag: Tag) -> str:
@@ -28,10 +28,12 @@ def describe_images(soup: BeautifulSoup) -> None:
 
 
 def wrap_tables(soup: BeautifulSoup) -> None:
-    """Let wide tables scroll in a box named after their caption or the heading above; long cells stay readable."""
+    """Let wide tables scroll in a named box; long cells keep a readable width, brief ones stay on one line."""
     for cell in soup("td"):
-        if len(cell.get_text()) > _LONG_CELL:
-            cell["class"] = [*cell.get("class", []), "cv-long"]
+        said = cell.get_text()
+        kind = "cv-long" if len(said) > _LONG_CELL else "cv-brief" if len(said) <= _BRIEF_CELL and " " in said else ""
+        if kind:
+            cell["class"] = [*cell.get("class", []), kind]
     for table in soup("table"):
         if table.find_parent("table") is None:
             name = table.caption.get_text(" ", strip=True) if table.caption else _heading_above(table)

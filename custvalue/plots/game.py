@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from custvalue.labels import text, with_currency
-from custvalue.plots.style import GREEN, INK, ORANGE, chart, new_axes, number_axis, row_axis, values, words
+from custvalue.plots.style import GREEN, INK, ON_WHITE, ORANGE, chart, new_axes, number_axis, row_axis, values, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +22,14 @@ def _draw_team(ax: Axes, place: int, row: pd.Series) -> None:
     ax.plot(row["expected_value"], place, "o", color=colour, markersize=8)
     said = values([row["expected_value"]], "money")[0]
     ax.annotate(
-        said, (row["expected_value"], place), (0, 8), textcoords="offset points", ha="center", va="bottom", color=INK
+        said,
+        (row["expected_value"], place),
+        (0, 8),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        color=INK,
+        bbox=ON_WHITE,
     )
 
 
@@ -40,7 +47,7 @@ def plot_game(teams: pd.DataFrame, *, ax: Axes | None = None, language: str = "e
     ax = new_axes(ax, 1.7 + 0.55 * len(rows))
     for place, row in rows.iterrows():
         _draw_team(ax, int(place), row)
-    ax.axvline(0, color=INK, linewidth=1)
+    ax.axvline(0, color=INK, linewidth=1, zorder=0)
     row_axis(ax, words("team", rows["team"], language))
     number_axis(ax.xaxis, "money")
     ax.set(title=text("plots.game_title", language))

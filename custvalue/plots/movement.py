@@ -45,8 +45,8 @@ def plot_bridge(
     ``bridge`` is the result of :func:`custvalue.movement.value_bridge`, ``by`` its column of money.
 
     >>> steps = pd.DataFrame({"bridge_part": ["before", "new", "lost", "now"], "clv_12m": [90.0, 20.0, -10.0, 100.0]})
-    >>> plot_bridge(steps).get_xlabel()
-    'Expected value, 12 months'
+    >>> plot_bridge(steps).get_title(loc="left")
+    'From the value before to the value now'
     """
     codes, amounts = bridge["bridge_part"].astype(str).tolist(), bridge[by].to_numpy(dtype=float)
     ax = new_axes(ax, 1.6 + 0.42 * len(codes))

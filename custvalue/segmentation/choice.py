@@ -105,8 +105,8 @@ def chosen_number(evidence: pd.DataFrame) -> int:
 def cluster_notes(evidence: pd.DataFrame, asked: int = 0, kept: bool = False) -> tuple[str, ...]:
     """What a reader must know of the clusters shown, as codes.
 
-    ``kept``: they go by centres of an earlier month; ``given``: the number was ``asked`` for; else of the choice: ``few``
-    customers, ``none``, ``not_clear``, or nothing.
+    ``kept``: they go by centres of an earlier month; ``given``: the number was ``asked`` for; else of the choice:
+    ``few`` customers, ``none``, ``not_clear``, or nothing.
     """
     found = evidence[evidence["chosen"]]
     if kept or asked:

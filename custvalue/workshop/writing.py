@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,11 +50,11 @@ def _blank(cell: NotebookNode, language: str) -> NotebookNode:
 
 
 def _parameters(source: str, language: str, data: str) -> str:
-    """The parameters cell for one language and one place of the data; settings of the lesson keep their lines."""
-    given = {"data": data, "language": language}
-    lines = [f'{name} = "{value}"  # {text(f"workshop.parameter_{name}", language)}' for name, value in given.items()]
-    kept = [line for line in source.splitlines() if not re.match(r"(data|language) = ", line)]
-    return "\n".join([*lines, *kept])
+    """The parameters cell for one language and one place of the data."""
+    given = {"data": f'"{data}"', "language": f'"{language}"'}
+    written = [line.split("  # ")[0].split(" = ") for line in source.splitlines()]
+    lines = [(name, given.get(name, value), text(f"workshop.parameter_{name}", language)) for name, value in written]
+    return "\n".join(f"{name} = {value}  # {said}" for name, value, said in lines)
 
 
 def _in_copy(cell: NotebookNode, language: str, teacher: bool) -> bool:

@@ -17,8 +17,8 @@ def _share(room: Classroom, by: str = "sales", share: float = 0.20) -> float:
     return tiers.top_share(room.customers[by], share)
 
 
-def _tier(room: Classroom, *codes: str) -> pd.Series:
-    table = tiers.pyramid(room.customers)
+def _tier(room: Classroom, *codes: str, by: str = "sales") -> pd.Series:
+    table = tiers.pyramid(room.customers, tiers.PyramidRules(by=by))
     return table.loc[table["tier"].isin(codes), "value"]
 
 
@@ -59,12 +59,13 @@ QUESTIONS = {
         {"sales": _share, "last_year": lambda room: _share(room, "margin_12m")},
         tolerance=0.0008,
     ),
-    "n_platinum": Question(
-        "count",
-        lambda room: len(_tier(room, "platinum")),
+    "platinum_from": Question(
+        "money",
+        lambda room: float(_tier(room, "platinum").min()),
         {
-            "with_gold": lambda room: len(_tier(room, "platinum", "gold")),
-            "rounded_down": lambda room: int(0.01 * len(room.customers)),
+            "gold": lambda room: float(_tier(room, "gold").min()),
+            "mean": lambda room: float(_tier(room, "platinum").mean()),
+            "last_year": lambda room: float(_tier(room, "platinum", by="sales_12m").min()),
         },
     ),
     "typical_lead": Question(

@@ -10,6 +10,7 @@ from custvalue.workshop.question import Question, choice
 __all__ = ["QUESTIONS"]
 
 _SILENT = 180
+_OLD = 5
 
 
 def _with_truth(room: Classroom) -> pd.DataFrame:
@@ -33,13 +34,14 @@ def _missed(room: Classroom) -> float:
     return float((table.loc[table["alive"] == 1, "days_since_last"] > _SILENT).mean())
 
 
-def _n_late(room: Classroom) -> int:
-    return int((room.known["overdue"] >= 2).sum())
+def _old(room: Classroom) -> pd.DataFrame:
+    """Customers with five orders or more."""
+    return room.known[room.known["n_orders"] >= _OLD]
 
 
-def _at_risk(room: Classroom, *codes: str) -> float:
-    table = room.known
-    return float(table.loc[table["stage"].isin(codes), "value_at_risk"].sum())
+def _at_risk(room: Classroom, *codes: str, column: str = "value_at_risk") -> float:
+    table = _old(room)
+    return float(table.loc[table["stage"].isin(codes), column].sum())
 
 
 QUESTIONS = {
@@ -60,17 +62,20 @@ QUESTIONS = {
     "wrongly_gone": Question("share", _wrongly_gone, {"missed": _missed, "all_right": lambda room: 0.0}),
     "in_decline": Question(
         "count",
-        lambda room: int((room.known["stage"] == "decline").sum()),
-        {"late": _n_late, "silent": lambda room: int((room.known["days_since_last"] > _SILENT).sum())},
+        lambda room: int((_old(room)["stage"] == "decline").sum()),
+        {
+            "everybody": lambda room: int((room.known["stage"] == "decline").sum()),
+            "late": lambda room: int((_old(room)["overdue"] >= 2).sum()),
+            "silent": lambda room: int((_old(room)["days_since_last"] > _SILENT).sum()),
+        },
     ),
     "at_risk": Question(
         "money",
         lambda room: _at_risk(room, "decline"),
         {
+            "everybody": lambda room: float(room.known.loc[room.known["stage"] == "decline", "value_at_risk"].sum()),
             "with_drop": lambda room: _at_risk(room, "decline", "drop"),
-            "if_stays": lambda room: float(
-                room.known.loc[room.known["stage"] == "decline", "value_if_stays_12m"].sum()
-            ),
+            "if_stays": lambda room: _at_risk(room, "decline", column="value_if_stays_12m"),
         },
     ),
     "quiz_1": choice("a"),
