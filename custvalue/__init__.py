@@ -20,6 +20,7 @@ _NAMES = {
         "explore_matrix",
         "explore_pyramid",
         "explore_stages",
+        "explore_table",
         "settings_file",
     ),
     "firsts": ("first_baskets",),

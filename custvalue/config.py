@@ -82,7 +82,7 @@ class Settings:
     ``columns`` is {canonical name: name in the file}. ``attributes`` are further columns of the order file kept per
     customer. ``timezone`` (such as ``Asia/Shanghai``) is where the days are those of. ``margin_rate`` is margin as a
     share of sales, used where the file holds neither margin nor cost. ``hash_ids`` replaces the customers' ids, see
-    :mod:`custvalue.pseudonyms`.
+    :mod:`custvalue.pseudonyms`. ``pdf`` adds ``report.pdf`` to the pack, printed by a Chromium browser of the machine.
     """
 
     language: str = "en"
@@ -92,6 +92,7 @@ class Settings:
     margin_rate: float | None = None
     attributes: tuple[str, ...] = ()
     hash_ids: bool = False
+    pdf: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
     inputs: Inputs = field(default_factory=Inputs)
     read: ReadRules = field(default_factory=ReadRules)

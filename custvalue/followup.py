@@ -60,9 +60,10 @@ def lists_sent(history: str | Path, as_of: dt.date, customer_ids: Iterable[str])
     return sent_from_lists(pd.DataFrame(columns=list(_NEEDED)).astype({"held_out": bool, "listed_on": "datetime64[s]"}))
 
 
-def _responses(sent: pd.DataFrame, orders: Orders, settings: Settings) -> pd.DataFrame:
-    """Rows with their responses; the orders are asked only where the rows do not tell."""
-    bought = purchases_since(orders, sent["sent_date"].min().date()) if needs_orders(sent) else None
+def _responses(sent: pd.DataFrame, orders: Orders, settings: Settings, first: int = 0) -> pd.DataFrame:
+    """Rows with their responses, from the day ``first`` after sending; orders are asked only where rows do not tell."""
+    since = sent["sent_date"].min() + dt.timedelta(days=first)
+    bought = purchases_since(orders, since.date()) if needs_orders(sent) else None
     return with_responses(sent, bought, orders.as_of, settings.campaigns)
 
 
@@ -79,5 +80,8 @@ def campaigns_sent(campaigns: Contacts | None, orders: Orders, settings: Setting
 def lists_followed(
     history: str | Path, orders: Orders, customer_ids: Iterable[str], settings: Settings
 ) -> pd.DataFrame:
-    """The audiences of the latest earlier report with who has ordered since; no row where there is no such report."""
-    return _responses(lists_sent(history, orders.as_of, customer_ids), orders, settings)
+    """The audiences of the latest earlier report with who has ordered since; no row where there is no such report.
+
+    A list is made at the end of its day: an order of that day is no response to it.
+    """
+    return _responses(lists_sent(history, orders.as_of, customer_ids), orders, settings, first=1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
+from custvalue.ids import places
 from custvalue.labels import labels
 from custvalue.review import KINDS
 
@@ -36,6 +38,64 @@ _MONEY = ("clv_12m", "sales_12m", "margin_12m")
 _AWAY = ("decline", "drop")
 
 
+def _beside(before: pd.DataFrame, now: pd.DataFrame, rows_before: Any, rows_now: Any) -> pd.DataFrame:
+    """Rows of both tables side by side, each column with _from and _to; a place of -1 has nothing."""
+    import pandas as pd
+
+    parts = []
+    for table, rows, end in ((before, rows_before, "_from"), (now, rows_now, "_to")):
+        found = table.reset_index(drop=True).reindex(rows).reset_index(drop=True)
+        parts.append(found.drop(columns="customer_id").add_suffix(end))
+    return pd.concat(parts, axis=1)
+
+
+def _in_both(before: pd.DataFrame, now: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+    """One row per customer of both months: customer_id, each column with _from and _to; nobody's money is 0."""
+    import numpy as np
+
+    names = list(dict.fromkeys(columns))
+    rows = places(now["customer_id"], before["customer_id"])
+    here = np.flatnonzero(rows >= 0)
+    both = _beside(before[["customer_id", *names]], now[["customer_id", *names]], rows[here], here)
+    both.insert(0, "customer_id", now["customer_id"].to_numpy()[here])
+    return _with_money(both)
+
+
+def _in_either(before: pd.DataFrame, now: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+    """One row per customer of either month: each column with _from and _to, ``in_before`` and ``in_now``."""
+    import numpy as np
+
+    names = list(dict.fromkeys(columns))
+    rows = places(now["customer_id"], before["customer_id"])
+    gone = np.setdiff1d(np.arange(len(before)), rows)
+    rows_before, rows_now = np.append(rows, gone), np.append(np.arange(len(now)), np.full(len(gone), -1))
+    both = _beside(before[["customer_id", *names]], now[["customer_id", *names]], rows_before, rows_now)
+    return _with_money(both.assign(in_before=rows_before >= 0, in_now=rows_now >= 0))
+
+
+def _with_money(both: pd.DataFrame) -> pd.DataFrame:
+    """The money of the two months as numbers; what is not known is 0."""
+    money = [name for name in both if name.removesuffix("_from").removesuffix("_to") in _MONEY]
+    return both.assign(**{name: both[name].astype(float).fillna(0.0) for name in money})
+
+
+def _moved(both: pd.DataFrame, kind: str) -> pd.Series:
+    """Whether a customer has another code than before."""
+    import pandas as pd
+
+    earlier, later = both[f"{kind}_from"], both[f"{kind}_to"]
+    if isinstance(earlier.dtype, pd.CategoricalDtype) and earlier.dtype == later.dtype:
+        return earlier.cat.codes != later.cat.codes
+    return earlier.astype(str) != later.astype(str)
+
+
+def _counts(both: pd.DataFrame, kind: str) -> pd.DataFrame:
+    codes = list(labels(kind))
+    pairs = both.groupby([f"{kind}_from", f"{kind}_to"], observed=True).size().unstack(fill_value=0)
+    counts = pairs.rename(index=str, columns=str).reindex(index=codes, columns=codes, fill_value=0).astype(int)
+    return counts.rename_axis(index="from_code", columns="to_code")
+
+
 def movement_matrix(before: pd.DataFrame, now: pd.DataFrame, kind: str) -> pd.DataFrame:
     """Who moved: counts of customers by their code in the earlier month (rows) and now (columns).
 
@@ -47,13 +107,7 @@ def movement_matrix(before: pd.DataFrame, now: pd.DataFrame, kind: str) -> pd.Da
     >>> movement_matrix(before, before.assign(tier=["gold", "gold"]), "tier").loc["lead", "gold"]
     np.int64(1)
     """
-    import pandas as pd
-
-    both = before[["customer_id", kind]].merge(now[["customer_id", kind]], on="customer_id", suffixes=("_from", "_to"))
-    codes = list(labels(kind))
-    counts = pd.crosstab(both[f"{kind}_from"], both[f"{kind}_to"])
-    counts = counts.reindex(index=codes, columns=codes, fill_value=0).astype(int)
-    return counts.rename_axis(index="from_code", columns="to_code")
+    return _counts(_in_both(before, now, [kind]), kind)
 
 
 def moves(before: pd.DataFrame, now: pd.DataFrame, kinds: tuple[str, ...] = KINDS) -> pd.DataFrame:
@@ -61,25 +115,12 @@ def moves(before: pd.DataFrame, now: pd.DataFrame, kinds: tuple[str, ...] = KIND
     import numpy as np
     import pandas as pd
 
-    rows = []
+    both, rows = _in_both(before, now, kinds), []
     for kind in kinds:
-        counts = movement_matrix(before, now, kind)
+        counts = _counts(both, kind)
         same, known = int(np.trace(counts)), int(counts.to_numpy().sum())
         rows.append((kind, same, known - same, len(now) - known, (known - same) / known if known else np.nan))
     return pd.DataFrame(rows, columns=["kind", "n_same", "n_moved", "n_new", "share_moved"])
-
-
-def _both_months(before: pd.DataFrame, now: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """One row per customer of either month: each column with _from and _to; nobody's money is 0."""
-    columns = list(dict.fromkeys(columns))
-    both = before[["customer_id", *columns]].merge(
-        now[["customer_id", *columns]], on="customer_id", how="outer", suffixes=("_from", "_to"), indicator="known"
-    )
-    for name in _MONEY:
-        for column in (f"{name}_from", f"{name}_to"):
-            if column in both:
-                both[column] = both[column].astype(float).fillna(0.0)
-    return both
 
 
 def move_table(before: pd.DataFrame, now: pd.DataFrame, kinds: tuple[str, ...] = KINDS) -> pd.DataFrame:
@@ -90,26 +131,24 @@ def move_table(before: pd.DataFrame, now: pd.DataFrame, kinds: tuple[str, ...] =
     and sales_lost (the sums of what rose and of what fell, both above 0), margin_gained and margin_lost (missing where
     margin is not known). Most sales moved first within a kind.
     """
+    import numpy as np
     import pandas as pd
 
-    tables = [_moves_of(before, now, kind) for kind in kinds]
-    return pd.concat(tables, ignore_index=True)
-
-
-def _moves_of(before: pd.DataFrame, now: pd.DataFrame, kind: str) -> pd.DataFrame:
-    import numpy as np
-
-    both = _both_months(before, now, [kind, "sales_12m", "margin_12m"])
-    both = both[(both["known"] == "both") & (both[f"{kind}_from"].astype(str) != both[f"{kind}_to"].astype(str))]
-    moved = both.assign(from_code=both[f"{kind}_from"].astype(str), to_code=both[f"{kind}_to"].astype(str))
+    both = _in_both(before, now, [*kinds, "sales_12m", "margin_12m"])
     for name in ("sales", "margin"):
-        change = moved[f"{name}_12m_to"] - moved[f"{name}_12m_from"]
-        moved[f"{name}_gained"], moved[f"{name}_lost"] = change.clip(lower=0), -change.clip(upper=0)
+        change = both[f"{name}_12m_to"] - both[f"{name}_12m_from"]
+        both[f"{name}_gained"], both[f"{name}_lost"] = change.clip(lower=0), -change.clip(upper=0)
     if now["margin_12m"].isna().all() or before["margin_12m"].isna().all():
-        moved[["margin_gained", "margin_lost"]] = np.nan
-    moved = moved.rename(columns={"sales_12m_from": "sales_from", "sales_12m_to": "sales_to"})
+        both[["margin_gained", "margin_lost"]] = np.nan
+    both = both.rename(columns={"sales_12m_from": "sales_from", "sales_12m_to": "sales_to"})
+    return pd.concat([_moves_of(both, kind) for kind in kinds], ignore_index=True)
+
+
+def _moves_of(both: pd.DataFrame, kind: str) -> pd.DataFrame:
     money = ["sales_from", "sales_to", "sales_gained", "sales_lost", "margin_gained", "margin_lost"]
-    groups = moved.groupby(["from_code", "to_code"], sort=True)
+    moved = both[_moved(both, kind)]
+    codes = {"from_code": moved[f"{kind}_from"].astype(str), "to_code": moved[f"{kind}_to"].astype(str)}
+    groups = moved[money].assign(**codes).groupby(["from_code", "to_code"], sort=True)
     table = groups[money].sum(min_count=1)
     table.insert(0, "n_customers", groups.size())
     table = table.reset_index().assign(size=lambda t: t["sales_gained"] + t["sales_lost"])
@@ -142,10 +181,10 @@ def movers(before: pd.DataFrame, now: pd.DataFrame, kind: str = "tier", up: bool
     0           a    gold           7.0
     """
     place = {code: rank for rank, code in enumerate(labels(kind))}
-    both = _both_months(before, now, [kind, "sales_12m", "clv_12m"])
-    both = both[both["known"] == "both"]
+    both = _in_both(before, now, [kind, "sales_12m", "clv_12m"])
+    both = both[_moved(both, kind)]
     codes = {name: both[f"{kind}_{name}"].astype(str) for name in ("from", "to")}
-    step = codes["from"].map(place) - codes["to"].map(place)
+    step = codes["from"].map(place).astype(float) - codes["to"].map(place).astype(float)
     sales = both["sales_12m_to"] - both["sales_12m_from"]
     table = both.assign(
         from_code=codes["from"],
@@ -168,10 +207,9 @@ def _came_or_went(both: pd.DataFrame, since: dt.date) -> pd.Series:
     import pandas as pd
 
     day = pd.Timestamp(since)
-    in_both = both["known"] == "both"
     conditions = {
-        "new": (both["known"] == "right_only") & (both["first_order_to"] > day),
-        "corrected": ~in_both,
+        "new": ~both["in_before"] & (both["first_order_to"] > day),
+        "corrected": ~(both["in_before"] & both["in_now"]),
         "returned": both["stage_from"].isin(_AWAY) & (both["last_order_to"] > day),
         "lost": (both["stage_to"] == "drop") & (both["stage_from"] != "drop"),
     }
@@ -179,7 +217,7 @@ def _came_or_went(both: pd.DataFrame, since: dt.date) -> pd.Series:
 
 
 def _flows(before: pd.DataFrame, now: pd.DataFrame, since: dt.date) -> pd.DataFrame:
-    both = _both_months(before, now, ["first_order", "last_order", "stage", *_MONEY])
+    both = _in_either(before, now, ["first_order", "last_order", "stage", *_MONEY])
     return both.assign(part=_came_or_went(both, since))
 
 

@@ -38,6 +38,7 @@ def first_match(
     >>> list(first_match(table, rules, ["big", "other"]))
     ['other', 'big']
     """
-    codes = [code for code, _ in predicates]
+    place = {code: number for number, code in enumerate(categories)}
+    codes = [np.int8(place.get(code, -1)) for code, _ in predicates]
     holds = [predicate(table, *rules).to_numpy(dtype=bool) for _, predicate in predicates]
-    return pd.Categorical(np.select(holds, codes, default=codes[-1]), categories=categories, ordered=True)
+    return pd.Categorical.from_codes(np.select(holds, codes, default=codes[-1]), categories=categories, ordered=True)

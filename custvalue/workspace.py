@@ -19,7 +19,7 @@ from custvalue.share import copy_sample, notebooks_folder, sample_folder
 __all__ = ["Made", "config_text", "make_workspace", "notebook_text", "open_lab"]
 
 _RECORD = ".custvalue-init.json"
-#: Defaults for JupyterLab: it asks the network for no news and no updates.
+#: Defaults for JupyterLab: no news, no updates, and an uploaded file is not opened (it reads no other than UTF-8).
 _LAB = Path(__file__).resolve().parent / "_lab"
 _HAN = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 _SETTING = re.compile(r"#?[\w.-]+\s*=|\[")

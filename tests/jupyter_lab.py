@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,18 +29,23 @@ _NOTEBOOK = "const panel = window.jupyterapp?.shell.currentWidget, notebook = pa
 _READY = _NOTEBOOK + "return Boolean(model?.cells?.length) && panel.sessionContext.kernelDisplayStatus === 'idle';"
 _CELLS = _NOTEBOOK + "return Array.from(model.cells).map(cell => cell.toJSON());"
 #: Every code cell has run, or one has failed and the rest was left alone.
-_DONE = _NOTEBOOK + """
+_DONE = (
+    _NOTEBOOK
+    + """
     const codes = Array.from(model.cells).filter(c => c.type === 'code' && c.sharedModel.getSource().trim());
     const failed = codes.some(c => c.outputs.toJSON().some(o => o.output_type === 'error'));
     return panel.sessionContext.kernelDisplayStatus === 'idle' && (failed || codes.every(c => c.executionCount));
 """
-_SHOW = _NOTEBOOK + """
-    const place = Array.from(model.cells).findIndex(c => c.sharedModel.getSource().includes(wanted));
-    if (place < 0) return false;
-    notebook.activeCellIndex = place;
-    notebook.scrollToItem(place, 'start');
-    return place;
+)
+_FIND = _NOTEBOOK + "return Array.from(model.cells).findIndex(c => c.sharedModel.getSource().includes(wanted));"
+_SHOW = _NOTEBOOK + "notebook.activeCellIndex = place; return notebook.scrollToItem(place, 'start');"
+_RAN = (
+    _NOTEBOOK
+    + """
+    const cell = model.cells.get(place);
+    return panel.sessionContext.kernelDisplayStatus === 'idle' && cell.executionCount && cell.executionCount !== before;
 """
+)
 
 
 def _surroundings(home: Path) -> dict[str, str]:
@@ -102,7 +108,7 @@ class Desk:
 
     def open(self, notebook: str) -> None:
         """Open a notebook of the folder and wait for its kernel."""
-        self.page.goto(f"{self.address}lab/tree/{quote(notebook)}?token={TOKEN}")
+        self.page.goto(f"{self.address}lab/tree/{quote(notebook)}?token={TOKEN}&reset")
         self.page.wait_for_function(f"() => {{ {_READY} }}", timeout=RUN)
 
     def menu(self, name: str, command: str) -> None:
@@ -124,8 +130,59 @@ class Desk:
         errors = [output["evalue"] for output in outputs if output["output_type"] == "error"]
         return errors + ["".join(output["text"]) for output in outputs if output.get("name") == "stderr"]
 
-    def to(self, source: str) -> Any:
-        """Scroll to the first cell with such words in its source; gives it as an element."""
-        place = self.page.evaluate(f"wanted => {{ {_SHOW} }}", source)
-        assert place is not False, f"no cell with {source}"
-        return self.page.locator(".jp-Notebook .jp-Cell").nth(place)
+    def place(self, source: str) -> int:
+        """Which cell is the first with such words in its source."""
+        place = self.page.evaluate(f"wanted => {{ {_FIND} }}", source)
+        assert place >= 0, f"no cell with {source}"
+        return place
+
+    def show(self, place: int) -> Any:
+        """Scroll to a cell; gives it as an element."""
+        self.page.evaluate(f"place => {{ {_SHOW} }}", place)
+        cell = self.page.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell[data-windowed-list-index='{place}']")
+        cell.wait_for()
+        return cell
+
+    def write(self, place: int, source: str, *, first_line: bool = False) -> None:
+        """Type into a cell in place of what stands there, or of its first line."""
+        self.show(place).locator(".cm-content").click()
+        for key in ("Control+Home", "Shift+End") if first_line else ("Control+a",):
+            self.page.keyboard.press(key)
+        self.page.keyboard.type(source)
+
+    def run(self, place: int) -> str:
+        """Run a cell by Shift+Enter; gives what it shows."""
+        self.show(place)
+        before = self.cells()[place]["execution_count"]
+        self.page.locator(".jp-Notebook .jp-mod-active .cm-content").click()
+        self.page.keyboard.press("Shift+Enter")
+        self.page.wait_for_function(f"([place, before]) => {{ {_RAN} }}", arg=[place, before], timeout=RUN)
+        return self.show(place).locator(".jp-Cell-outputWrapper").inner_text()
+
+
+def beyond(asked: list[str]) -> list[str]:
+    """The addresses that are not on this machine."""
+    return [url for url in asked if not re.match(r"(https?|wss?)://127\.0\.0\.1:|data:|blob:|about:", url)]
+
+
+@contextmanager
+def at_desk(browser: Any, address: str, picture: Path) -> Iterator[Desk]:
+    """A person before JupyterLab; at the end nothing was asked of the network and no question stands in the way.
+
+    How it looked then is kept as ``picture``.
+    """
+    context = browser.new_context(viewport={"width": 1300, "height": 1400})
+    page, asked, said = context.new_page(), [], []
+    page.set_default_timeout(STEP)
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: asked.append(socket.url))
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    try:
+        yield Desk(page, address)
+        assert beyond(asked) == []
+        assert said == []
+        assert page.locator(".jp-Dialog").all_inner_texts() == []
+    finally:
+        page.screenshot(path=picture)
+        context.close()

@@ -18,6 +18,14 @@ from custvalue.segmentation import rfm_map
 
 TIERS, STAGES = list(labels("tier")), list(labels("stage"))
 
+WHAT_IF = pd.DataFrame(
+    {
+        "retention_change": [-0.1, -0.05, 0.0, 0.05, 0.1],
+        "value": [4_978_163.0, 5_542_816.0, 6_188_460.0, 6_948_949.0, np.nan],
+        "value_change": [-1_210_297.0, -645_644.0, 0.0, 760_489.0, np.nan],
+    }
+)
+
 GAME = pd.DataFrame(
     {
         "team": ["red", "platinum_first", "all_equal", "Table 7"],
@@ -273,6 +281,7 @@ def all_charts(table, n_months=30):
         "plot_stages": lambda **o: plots.plot_stages(stages, **o),
         "plot_history": lambda **o: plots.plot_history(history_of(n_months), "C00042", **o),
         "plot_survival": lambda **o: plots.plot_survival(survival_of(n), "tier", **o),
+        "plot_what_if": lambda **o: plots.plot_what_if(WHAT_IF, **o),
         "plot_value_curve": lambda **o: plots.plot_value_curve(table, **o),
     }
 

@@ -15,7 +15,8 @@ from conftest import ROOT
 import custvalue as cv
 from custvalue.errors import UsageError
 from custvalue.explore import answers, is_interactive, save_settings, settings_file
-from custvalue.explore.panel import panel, worded
+from custvalue.explore.listing import MOST_ROWS, listing, worded
+from custvalue.explore.panel import panel
 
 SAMPLE = ROOT / "data" / "sample"
 
@@ -197,6 +198,15 @@ def test_text_from_the_data_is_no_markup_in_the_table():
     sent = str(ITable(table)._dt_args)
     assert table.iloc[0, 0] == nasty
     assert "<img" not in sent
+
+
+@pytest.mark.parametrize(("rows", "told"), [(MOST_ROWS, False), (MOST_ROWS + 1, True)])
+def test_a_long_table_holds_all_its_rows_or_says_how_many(rows, told):
+    box = listing(pd.DataFrame({"customer_id": [f"C{i}" for i in range(rows)]}), "zh")
+    *said, table = box.children
+    assert len(table.df) == MOST_ROWS
+    assert table._dt_args["data_json"].count("C") == MOST_ROWS
+    assert [f"{rows:,}" in line.value for line in said] == [True] * told
 
 
 # Settings

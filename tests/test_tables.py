@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
+from custvalue import tables
 from custvalue.errors import UsageError
 from custvalue.labels import LANGUAGES, labels
 from custvalue.strategy import strategy_for, strategy_table
@@ -303,3 +304,20 @@ def test_advice_has_a_card_with_five_lines_for_each_group(language):
     assert {len(items) for _, items in cards.groups} == {5}
     assert cards._repr_html_().count("<dt>") == 10
     assert labels("stage", language)["grow"] in repr(cards)
+
+
+def test_a_large_table_reads_like_a_small_one(tmp_path, monkeypatch):
+    days = pd.to_datetime(["2024-02-29", None, "2023-01-01"])
+    frame = pd.DataFrame({"customer_id": ["007", "=1+1", 'a "b"\r\nc'], "sales": [0.1, 12345.678, np.nan], "day": days})
+    frame = frame.assign(
+        flag=[True, False, True], count=pd.array([1, None, 3], dtype="Int64"), tier=pd.Categorical(["b", "a", None])
+    )
+    save(frame, tmp_path, "small")
+    monkeypatch.setattr(tables, "_LARGE", 1)
+    save(frame, tmp_path, "large")
+    small, large = (
+        pd.read_csv(tmp_path / f"{name}.csv", dtype=str, encoding="utf-8-sig") for name in ("small", "large")
+    )
+    pd.testing.assert_frame_equal(small, large)
+    assert (tmp_path / "large.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+    assert large.loc[1, "customer_id"] == "'=1+1"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from custvalue.engagement.rules import EngagementRules
-from custvalue.engagement.visitors import kinds_of, numbered
+from custvalue.engagement.visitors import begins, in_order, kinds_of, leading
+from custvalue.ids import named, numbered, places
 from custvalue.predicates import first_match
 
 __all__ = ["BROWSING", "browsing_segments", "changed_by_chance", "group_table", "viewed_not_bought", "views"]
@@ -31,6 +33,13 @@ _FITTED_GROUPS = 100
 _FEWEST = 10
 
 
+def _looks(events: pd.DataFrame, as_of: dt.date, rules: EngagementRules) -> tuple[np.ndarray, np.ndarray]:
+    """Which events count as looking at a category, and the age of all in days."""
+    weightless = [kind for kind, weight in rules.weights.items() if weight == 0]
+    age = (pd.Timestamp(as_of) - events["event_date"]).dt.days.to_numpy()
+    return (events["category"].notna() & ~kinds_of(events["event"]).isin(weightless)).to_numpy() & (age >= 0), age
+
+
 def views(events: pd.DataFrame, as_of: dt.date, rules: EngagementRules | None = None) -> pd.DataFrame:
     """The events that count as looking at a category: those with one, up to ``as_of``, of a kind with a weight above 0.
 
@@ -41,28 +50,36 @@ def views(events: pd.DataFrame, as_of: dt.date, rules: EngagementRules | None = 
     >>> views(events, dt.date(2024, 3, 31))["age"].tolist()
     [30]
     """
-    rules = rules or EngagementRules()
-    weightless = [kind for kind, weight in rules.weights.items() if weight == 0]
-    age = (pd.Timestamp(as_of) - events["event_date"]).dt.days
-    seen = events["category"].notna() & (age >= 0) & ~kinds_of(events["event"]).isin(weightless)
+    seen, age = _looks(events, as_of, rules or EngagementRules())
     return events.loc[seen, ["customer_id", "event_date", "category", "price_band"]].assign(age=age[seen])
 
 
 def _windows(seen: pd.DataFrame, rules: EngagementRules) -> pd.DataFrame:
-    """The views with ``who`` (a number), last_age, silent, and whether each is recent or of the days before.
+    """The views that are recent or of the days before, with last_age, silent, and which of both they are.
 
     For a customer silent for ``recent_days`` the windows are counted back from his last view.
     """
-    marked = seen.assign(group=pd.Categorical(seen["category"]))
-    last_age = marked.groupby("who")["age"].transform("min")
+    who, age = seen["who"].to_numpy(), seen["age"].to_numpy()
+    last = np.full(who.max(initial=-1) + 1, np.iinfo("int64").max)
+    np.minimum.at(last, who, age)
+    last_age = last[who]
     silent = last_age >= rules.recent_days
-    since = marked["age"] - np.where(silent, last_age, 0)
-    return marked.assign(
-        last_age=last_age,
-        silent=silent,
-        recent=since < rules.recent_days,
-        before=(since >= rules.recent_days) & (since < rules.recent_days + rules.before_days),
-    )
+    since = age - np.where(silent, last_age, 0)
+    recent, within = since < rules.recent_days, since < rules.recent_days + rules.before_days
+    marked = seen.assign(last_age=last_age, silent=silent, recent=recent, before=within & ~recent)
+    return marked[within]
+
+
+def _grouped(who: np.ndarray, codes: np.ndarray, sums: Mapping[str, np.ndarray], age: np.ndarray) -> pd.DataFrame:
+    """One row per customer and code, in their order: who, code, the sums, and ``age``, the least one."""
+    width = codes.max(initial=0) + 1
+    key = who.astype("int64") * width + codes
+    order = np.argsort(key)
+    first = begins(key[order])
+    totals = {name: np.add.reduceat(n[order].astype("int64"), first) if len(first) else n for name, n in sums.items()}
+    found = key[order][first]
+    least = np.minimum.reduceat(age[order], first) if len(first) else age
+    return pd.DataFrame({"who": found // width, "code": found % width, **totals, "age": least})
 
 
 def _per_group(marked: pd.DataFrame) -> pd.DataFrame:
@@ -70,23 +87,19 @@ def _per_group(marked: pd.DataFrame) -> pd.DataFrame:
 
     ``n_habit`` are those that show what he usually looks at: the earlier ones; of a silent customer all.
     """
-    rows = marked[marked["recent"] | marked["before"]]
-    marks = {"recent": rows["recent"], "before": rows["before"], "habit": rows["before"] | rows["silent"]}
-    rows = rows[["who", "group", "age"]].assign(**{name: mark.astype("int64") for name, mark in marks.items()})
-    grouped = rows.groupby(["who", "group"], observed=True)
-    table = grouped.agg(
-        n_recent=("recent", "sum"), n_before=("before", "sum"), n_habit=("habit", "sum"), age=("age", "min")
-    )
-    return table.reset_index()
+    recent, before, silent = (marked[name].to_numpy() for name in ("recent", "before", "silent"))
+    sums = {"n_recent": recent, "n_before": before, "n_habit": before | silent}
+    codes = marked["group"].cat.codes.to_numpy(dtype="int64")
+    counts = _grouped(marked["who"].to_numpy(), codes, sums, marked["age"].to_numpy())
+    return counts.assign(group=pd.Categorical.from_codes(counts.pop("code"), dtype=marked["group"].dtype))
 
 
-def _most(counts: pd.DataFrame, count: str, keys: str | list[str]) -> pd.DataFrame:
-    """The row with the highest count of each key; of equal ones that seen last, then the first by name."""
+def _most(counts: pd.DataFrame, count: str) -> pd.DataFrame:
+    """The row with the highest count of each customer; of equal ones that seen last, then the first by name."""
     rows = counts[counts[count] > 0]
     oldest = rows["age"].max() if len(rows) else 0
     rank = rows[count] * (oldest + 1) + (oldest - rows["age"])
-    best = rank.groupby([rows[key] for key in ([keys] if isinstance(keys, str) else keys)], sort=False).idxmax()
-    return rows.loc[best].set_index(keys)
+    return rows.iloc[leading(rows["who"].to_numpy(), rank.to_numpy())].set_index("who")
 
 
 def _concentration(counts: np.ndarray, shares: np.ndarray) -> float:
@@ -159,10 +172,18 @@ def _classified(
 ) -> pd.DataFrame:
     """One row per customer who looked at anything, by ``who``: counts, main groups, the chance of the change."""
     counts = _per_group(marked)
-    totals = counts.groupby("who")[["n_recent", "n_before"]].sum()
-    main, earlier = (_most(counts, count, "who").reindex(totals.index) for count in ("n_recent", "n_before"))
+    start = begins(counts["who"].to_numpy())
+    who = pd.Index(counts["who"].to_numpy()[start], name="who")
+    totals = pd.DataFrame(
+        {
+            name: np.add.reduceat(counts[name].to_numpy(), start) if len(start) else []
+            for name in ("n_recent", "n_before")
+        },
+        index=who,
+    )
+    main, earlier = (_most(counts, count).reindex(who) for count in ("n_recent", "n_before"))
     most_before = earlier["n_before"].fillna(0)
-    first = marked.drop_duplicates("who").set_index("who").reindex(totals.index)
+    first = marked[["who", "last_age", "silent"]].drop_duplicates("who").set_index("who").reindex(who)
     changed = (main["n_before"] < most_before) & ~first["silent"].astype(bool)
     changed &= totals["n_before"] > 0
     p_value = pd.Series(np.nan, index=totals.index)
@@ -187,19 +208,27 @@ def _bands(marked: pd.DataFrame, found: pd.DataFrame) -> pd.Series:
     rows = marked[marked["recent"] & marked["price_band"].notna()]
     main = found["group"].cat.codes.reindex(rows["who"]).to_numpy()
     rows = rows[rows["group"].cat.codes.to_numpy() == main]
-    rows = rows[["who", "age"]].assign(price_band=pd.Categorical(rows["price_band"]))
-    counts = rows.groupby(["who", "price_band"], observed=True)["age"].agg(n="size", age="min").reset_index()
-    return _most(counts, "n", "who")["price_band"].reindex(found.index)
+    codes, one = rows["price_band"].cat.codes.to_numpy(dtype="int64"), np.ones(len(rows), dtype="int64")
+    counts = _grouped(rows["who"].to_numpy(), codes, {"n": one}, rows["age"].to_numpy())
+    most = _most(counts, "n")["code"].reindex(found.index, fill_value=-1)
+    return pd.Series(pd.Categorical.from_codes(most, dtype=marked["price_band"].dtype), index=found.index)
 
 
 def _numbered_views(
     events: pd.DataFrame, as_of: dt.date, rules: EngagementRules, customers: pd.DataFrame | None = None
-) -> tuple[pd.DataFrame, pd.Index]:
-    """The views with ``who``, the number of the customer, and the ids of all customers and visitors by number."""
-    known = events[events["event_date"] <= pd.Timestamp(as_of)].reset_index(drop=True)
-    who, ids = numbered(known["customer_id"], customers)
-    seen = views(known, as_of, rules)
-    return seen.assign(who=who[seen.index]), ids
+) -> tuple[pd.DataFrame, pd.Series]:
+    """The views (who, age, group, price_band), and the ids of all customers and visitors by number."""
+    counted, age = _looks(events, as_of, rules)
+    known = age >= 0
+    ids = events["customer_id"] if known.all() else events.loc[known, "customer_id"]
+    who, names = numbered(ids, None if customers is None else customers["customer_id"])
+    words = {"group": "category", "price_band": "price_band"}
+    words = {name: in_order(events[column])[counted] for name, column in words.items()}
+    return pd.DataFrame({"who": who[counted[known]], "age": age[counted], **words}), names
+
+
+def _words(codes: pd.Series) -> pd.Series:
+    return named(codes.cat.codes.to_numpy(), codes.cat.categories)
 
 
 def browsing_segments(
@@ -245,11 +274,11 @@ def browsing_segments(
     days = pd.to_timedelta(table["last_age"], unit="D")
     return pd.DataFrame(
         {
-            "customer_id": pd.Series(ids, dtype="str"),
+            "customer_id": ids,
             "browsing": first_match(table, _PREDICATES, BROWSING),
-            "category": table["group"].astype("str"),
-            "price_band": table["price_band"].astype("str"),
-            "category_before": table["group_before"].astype("str"),
+            "category": _words(table["group"]),
+            "price_band": _words(table["price_band"]),
+            "category_before": _words(table["group_before"]),
             "n_views": table["n_views"].fillna(0).astype("int64"),
             "n_views_before": table["n_views_before"].fillna(0).astype("int64"),
             "change_chance": table["change_chance"],
@@ -271,12 +300,14 @@ def changed_by_chance(events: pd.DataFrame, as_of: dt.date, rules: EngagementRul
     """
     rules, rng = rules or EngagementRules(), np.random.default_rng(0)
     marked = _windows(_numbered_views(events, as_of, rules)[0], rules)
-    marked = marked[(marked["recent"] | marked["before"]) & ~marked["silent"]].sort_values("who", kind="stable")
-    people = marked["who"].unique()
+    marked = marked[~marked["silent"]]
+    people = np.flatnonzero(np.bincount(marked["who"])) if len(marked) else []
     if not len(people):
         return 0.0
     chosen = rng.choice(people, min(len(people), _SHUFFLED), replace=False)
-    marked = marked[marked["who"].isin(chosen)]
+    picked = np.zeros(people[-1] + 1, dtype=bool)
+    picked[chosen] = True
+    marked = marked[picked[marked["who"]]].sort_values("who", kind="stable")
     flagged = []
     for _ in range(_ROUNDS):
         order = np.lexsort([rng.random(len(marked)), marked["who"]])
@@ -304,6 +335,37 @@ def group_table(browsing: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
+def _pair(who: np.ndarray, codes: np.ndarray, width: int) -> np.ndarray:
+    """One number for each customer and category; -1 where either is unknown."""
+    return np.where((who >= 0) & (codes >= 0), who.astype("int64") * width + codes, -1)
+
+
+def _bought_last(bought: pd.DataFrame, pairs: np.ndarray, ids: pd.Series, names: pd.Series) -> np.ndarray:
+    """The last purchase of each pair of customer and category; missing where there was none."""
+    pair = _pair(places(bought["customer_id"], ids), places(bought["category"], names), len(names))
+    days = bought["last_bought"].set_axis(pair)[pair >= 0]
+    return days.groupby(level=0).max().reindex(pairs).to_numpy()
+
+
+def _wishes(rows: pd.DataFrame, bought: pd.DataFrame, fewest: int) -> pd.DataFrame:
+    """The categories viewed at least so often by each customer, with age of the first and the last view."""
+    (who, ids), groups = numbered(rows["customer_id"]), in_order(rows["category"])
+    age, names = rows["age"].to_numpy(), pd.Series(groups.categories, dtype="str")
+    pair, one = _pair(who, groups.codes, len(names)), np.ones(len(rows), dtype="int64")
+    counts = _grouped(pair, 0 * pair, {"n_views": one}, age).assign(first=-_grouped(pair, 0 * pair, {}, -age)["age"])
+    counts = counts[counts["n_views"] >= fewest]
+    bands = in_order(rows["price_band"])
+    known = bands.codes >= 0
+    band = _most(_grouped(pair[known], bands.codes[known], {"n": one[known]}, age[known]), "n")["code"]
+    band = pd.Categorical.from_codes(band.reindex(counts["who"], fill_value=-1), categories=bands.categories)
+    return counts.assign(
+        customer_id=ids.take(counts["who"] // len(names)).array,
+        category=names.take(counts["who"] % len(names)).array,
+        price_band=pd.Series(band, index=counts.index).astype("str"),
+        last_bought=_bought_last(bought, counts["who"].to_numpy(), ids, names),
+    )
+
+
 def viewed_not_bought(
     events: pd.DataFrame, bought: pd.DataFrame, as_of: dt.date, rules: EngagementRules | None = None
 ) -> pd.DataFrame:
@@ -321,15 +383,12 @@ def viewed_not_bought(
     >>> viewed_not_bought(events, bought, dt.date(2024, 3, 31))[["category", "n_views"]].values.tolist()
     [['tea', 2]]
     """
-    rules = rules or EngagementRules()
-    seen = views(events, as_of, rules)
-    seen = seen[seen["age"] < rules.recent_days]
-    keys = ["customer_id", "category"]
-    table = seen.groupby(keys)["event_date"].agg(n_views="size", first_view="min", last_view="max").reset_index()
-    table = table[table["n_views"] >= rules.wish_views]
-    bands = seen[seen["price_band"].notna()].groupby([*keys, "price_band"]).agg(n=("age", "size"), age=("age", "min"))
-    band = _most(bands.reset_index(), "n", keys)["price_band"].reset_index()
-    table = table.merge(bought[[*keys, "last_bought"]], on=keys, how="left").merge(band, on=keys, how="left")
-    table = table[~(table["last_bought"] >= table["first_view"])].assign(bought_before=table["last_bought"].notna())
+    rules, day = rules or EngagementRules(), pd.Timestamp(as_of)
+    counted, age = _looks(events, as_of, rules)
+    recent = counted & (age < rules.recent_days)
+    table = _wishes(events[recent].assign(age=age[recent]), bought, rules.wish_views)
+    first, last = ((day - pd.to_timedelta(table[name], unit="D")).astype("datetime64[s]") for name in ("first", "age"))
+    table = table.assign(last_view=last, bought_before=table["last_bought"].notna())
+    table, keys = table[~(table["last_bought"] >= first)], ["customer_id", "category"]
     table = table.sort_values(["n_views", "last_view", *keys], ascending=[False, False, True, True], ignore_index=True)
     return table[[*keys, "price_band", "n_views", "last_view", "bought_before"]]

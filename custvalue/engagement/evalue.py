@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from custvalue.engagement.rules import EngagementRules
-from custvalue.engagement.visitors import kinds_of, numbered
+from custvalue.engagement.visitors import kinds_of, latest, leading
+from custvalue.ids import named, numbered
 
 __all__ = ["E_LEVELS", "e_parts", "e_value"]
 
@@ -21,23 +22,40 @@ def _weight(kinds: pd.Series, rules: EngagementRules) -> pd.Series:
     return kinds.map(known).astype("float64").fillna(float(rules.default_weight))
 
 
-def _counted(events: pd.DataFrame, who: np.ndarray, as_of: dt.date, rules: EngagementRules) -> pd.DataFrame:
-    """One row per customer (``who``) and kind: n_events, and ``fresh``, the events each halved every half-life."""
-    age = (pd.Timestamp(as_of) - events["event_date"]).dt.days.to_numpy()
-    rows = pd.DataFrame(
-        {"who": who, "event": kinds_of(events["event"]).array, "fresh": 0.5 ** (age / rules.half_life_days)}
+def _counted(seen: pd.DataFrame, who: np.ndarray, as_of: dt.date, rules: EngagementRules) -> pd.DataFrame:
+    """One row per customer (``who``, rising) and kind: n_events, and ``fresh``, the events halved every half-life."""
+    from scipy.sparse import csr_array
+
+    kinds = kinds_of(seen["event"])
+    codes = kinds.cat.codes.to_numpy()
+    known = codes >= 0
+    age = (pd.Timestamp(as_of) - seen["event_date"]).dt.days.to_numpy()
+    fresh = (0.5 ** (np.arange(age.max(initial=0) + 1) / rules.half_life_days))[age]
+    cells, shape = (who[known], codes[known]), (who.max(initial=-1) + 1, len(kinds.cat.categories))
+    counts, fresh = (csr_array((values[known], cells), shape=shape) for values in (np.ones(len(age)), fresh))
+    return pd.DataFrame(
+        {
+            "who": np.repeat(np.arange(shape[0]), np.diff(counts.indptr)),
+            "event": pd.Categorical.from_codes(counts.indices, dtype=kinds.dtype),
+            "fresh": fresh.data,
+            "n_events": counts.data.astype("int64"),
+        }
     )
-    return rows.groupby(["who", "event"], observed=True)["fresh"].agg(n_events="size", fresh="sum").reset_index()
 
 
 def _points(counted: pd.DataFrame, rules: EngagementRules) -> pd.DataFrame:
     """The counts with weight and points: 100 x weight x fresh / (fresh + half_events) / all weights that occur."""
-    kinds = counted["event"].drop_duplicates().astype("str")
-    weights = _weight(kinds, rules)
-    scale = float(weights.sum()) or 1.0
-    weight = counted["event"].map(dict(zip(kinds, weights, strict=True))).astype("float64")
+    codes, kinds = counted["event"].cat.codes.to_numpy(), pd.Series(counted["event"].cat.categories, dtype="str")
+    weights = _weight(kinds, rules).to_numpy()
+    scale = float(weights[np.unique(codes)].sum()) or 1.0
+    weight = weights[codes]
     points = 100 * weight * counted["fresh"] / (counted["fresh"] + rules.half_events) / scale
     return counted.assign(weight=weight, points=points)
+
+
+def _up_to(events: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
+    known = events["event_date"] <= pd.Timestamp(as_of)
+    return events if known.all() else events.loc[known, ["customer_id", "event_date", "event"]]
 
 
 def _levels(value: pd.Series) -> pd.Categorical:
@@ -67,22 +85,22 @@ def e_value(
     [['a', 25.0], ['b', 2.9]]
     """
     rules = rules or EngagementRules()
-    seen = events[events["event_date"] <= pd.Timestamp(as_of)]
-    who, ids = numbered(seen["customer_id"], customers)
+    seen = _up_to(events, as_of)
+    who, ids = numbered(seen["customer_id"], None if customers is None else customers["customer_id"])
     points = _points(_counted(seen, who, as_of, rules), rules)
-    sums = points.groupby("who").agg(e_value=("points", "sum"), n_events=("n_events", "sum")).reindex(range(len(ids)))
-    value = sums["e_value"].fillna(0.0)
+    value, n_events = (
+        pd.Series(np.bincount(points["who"], points[name], minlength=len(ids))) for name in ("points", "n_events")
+    )
     some = points[points["points"] > 0]
-    main = some.loc[some.groupby("who", sort=False)["points"].idxmax()].set_index("who")["event"]
-    last = seen["event_date"].groupby(who).max()
+    main = some.iloc[leading(some["who"].to_numpy(), some["points"].to_numpy())].set_index("who")["event"]
     return pd.DataFrame(
         {
-            "customer_id": pd.Series(ids, dtype="str"),
+            "customer_id": ids,
             "e_level": _levels(value),
             "e_value": value,
-            "n_events": sums["n_events"].fillna(0).astype("int64"),
-            "main_event": main.astype("str").reindex(sums.index),
-            "last_event": last.reindex(sums.index).astype("datetime64[s]"),
+            "n_events": n_events.astype("int64"),
+            "main_event": named(main.reindex(ids.index).cat.codes.to_numpy(), main.cat.categories),
+            "last_event": latest(who, seen["event_date"], len(ids)),
         }
     )
 
@@ -99,19 +117,16 @@ def e_parts(events: pd.DataFrame, as_of: dt.date, rules: EngagementRules | None 
     [['poke', 1.0, False], ['view', 1.0, True]]
     """
     rules = rules or EngagementRules()
-    seen = events[events["event_date"] <= pd.Timestamp(as_of)]
+    seen = _up_to(events, as_of)
     points = _points(_counted(seen, numbered(seen["customer_id"])[0], as_of, rules), rules)
-    table = (
-        points.assign(event=points["event"].astype("str"))
-        .groupby("event")
-        .agg(
-            weight=("weight", "first"),
-            n_events=("n_events", "sum"),
-            n_customers=("points", "size"),
-            points=("points", "sum"),
-        )
+    table = points.groupby("event", observed=True).agg(
+        weight=("weight", "first"),
+        n_events=("n_events", "sum"),
+        n_customers=("points", "size"),
+        points=("points", "sum"),
     )
-    table = table.reset_index().sort_values(["weight", "event"], ascending=[False, True], ignore_index=True)
+    table = table.reset_index().astype({"event": "str"})
+    table = table.sort_values(["weight", "event"], ascending=[False, True], ignore_index=True)
     table.insert(2, "named", table["event"].isin([kind.strip().casefold() for kind in rules.weights]))
     total = table["points"].sum()
     return table.drop(columns="points").assign(share_points=table["points"] / total if total else np.nan)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from custvalue.engagement.rules import EngagementRules
+from custvalue.ids import joined, places
 
 __all__ = ["LINKS", "EValueTest", "e_value_test", "followed_by", "outcome_day"]
 
@@ -35,10 +36,16 @@ def _wilson(k: float, n: int) -> tuple[float, float]:
     return tuple(binomtest(int(k), int(n)).proportion_ci(method="wilson")) if n else (float("nan"), float("nan"))
 
 
+def _with_orders(table: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """The customers with their later orders beside them; 0 where there are none."""
+    rows = places(table["customer_id"], after["customer_id"])
+    later = {name: np.append(after[name].fillna(0), 0.0)[rows] for name in ("orders_after", "sales_after")}
+    return table.assign(**later)
+
+
 def _outcomes(rows: pd.DataFrame, by: str) -> pd.DataFrame:
-    """The outcomes of customers whose later orders stand beside their codes; missing is none."""
-    rows = rows[[by, "orders_after", "sales_after"]].fillna({"orders_after": 0, "sales_after": 0.0})
-    rows = rows.assign(again=rows["orders_after"] > 0)
+    """The outcomes of customers whose later orders stand beside their codes."""
+    rows = rows[[by, "orders_after", "sales_after"]].assign(again=rows["orders_after"] > 0)
     groups = rows.groupby(by, observed=False)
     found = groups.agg(
         n_customers=("again", "size"),
@@ -65,7 +72,7 @@ def followed_by(table: pd.DataFrame, by: str, after: pd.DataFrame) -> pd.DataFra
     >>> followed_by(table, "e_level", after)[["e_level", "share_ordering", "orders_per_customer"]].values.tolist()
     [['low', 0.5, 1.5]]
     """
-    return _outcomes(table[["customer_id", by]].merge(after, on="customer_id", how="left", validate="m:1"), by)
+    return _outcomes(_with_orders(table[["customer_id", by]], after), by)
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,17 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Correlation; NaN where one of both does not vary."""
     varies = len(a) > 1 and a.std() > 1e-9 and b.std() > 1e-9
     return float(np.corrcoef(a, b)[0, 1]) if varies else float("nan")
+
+
+def _ranks(values: pd.Series) -> np.ndarray:
+    """The ranks, equal values sharing the mean one; of few different whole numbers by counting them."""
+    numbers = values.to_numpy(dtype=float)
+    whole = len(numbers) and np.isfinite(numbers).all() and (numbers == np.floor(numbers)).all()
+    if not whole or np.ptp(numbers) > max(len(numbers), 1):
+        return values.rank().to_numpy(dtype=float)
+    places = (numbers - numbers.min()).astype("int64")
+    times = np.bincount(places)
+    return (np.cumsum(times) - (times - 1) / 2)[places]
 
 
 def _without(ranks: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -130,13 +148,12 @@ def e_value_test(scores: pd.DataFrame, customers: pd.DataFrame, after: pd.DataFr
     'too_thin'
     """
     scored = scores[["customer_id", "e_level", "e_value"]]
-    rows = customers[["customer_id", *_KNOWN_BY_ORDERS]].merge(scored, on="customer_id", validate="1:1")
-    rows = rows.merge(after, on="customer_id", how="left", validate="1:1").fillna({"orders_after": 0})
-    ranks = rows[["e_value", "orders_after", *_KNOWN_BY_ORDERS]].rank().to_numpy(dtype=float)
+    rows = _with_orders(joined(customers[["customer_id", *_KNOWN_BY_ORDERS]], scored), after)
+    ranks = np.column_stack([_ranks(rows[name]) for name in ("e_value", "orders_after", *_KNOWN_BY_ORDERS)])
     known = ranks[:, 2:]
     estimates = {
         "spearman": _correlation(ranks[:, 0], ranks[:, 1]) if len(rows) else float("nan"),
-        "spearman_beyond": _correlation(_without(ranks[:, 0], known), _without(ranks[:, 1], known))
+        "spearman_beyond": _correlation(*_without(ranks[:, :2], known).T)
         if len(rows) > known.shape[1] + 3
         else float("nan"),
     }

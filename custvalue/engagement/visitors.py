@@ -5,18 +5,50 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-__all__ = ["kinds_of", "numbered"]
+__all__ = ["begins", "in_order", "kinds_of", "latest", "leading"]
 
 
-def numbered(ids: pd.Series, customers: pd.DataFrame | None = None) -> tuple[np.ndarray, pd.Index]:
-    """A number for each of ``ids`` and the ids by number: those of ``customers`` first, then as they appear.
+def in_order(names: pd.Series) -> pd.Categorical:
+    """A column of words as a categorical whose categories stand in the order of their names.
 
-    >>> numbered(pd.Series(["b", "z"]), pd.DataFrame({"customer_id": ["a", "b"]}))[0].tolist()
+    >>> in_order(pd.Series(["tea", "cup", None])).codes.tolist()
+    [1, 0, -1]
+    """
+    if not isinstance(names.dtype, pd.CategoricalDtype):
+        return pd.Categorical(names)
+    return pd.Categorical(names.cat.set_categories(sorted(names.cat.categories), ordered=False))
+
+
+def begins(numbers: np.ndarray) -> np.ndarray:
+    """The places at which a new number begins, of numbers in rising order from 0 on.
+
+    >>> begins(np.array([0, 0, 3])).tolist()
+    [0, 2]
+    """
+    return np.flatnonzero(np.diff(numbers, prepend=-1))
+
+
+def leading(who: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """The place of the highest rank of each customer, of equal ones the first; ``who`` rises from 0 on.
+
+    >>> leading(np.array([0, 0, 3, 3]), np.array([1, 5, 7, 7])).tolist()
     [1, 2]
     """
-    known = ids if customers is None else pd.concat([customers["customer_id"], ids], ignore_index=True)
-    numbers, names = pd.factorize(known.astype("str"))
-    return numbers[len(known) - len(ids) :], pd.Index(names)
+    first = begins(who)
+    highest = np.maximum.reduceat(rank, first) if len(first) else rank
+    at_top = np.flatnonzero(rank == np.repeat(highest, np.diff(np.append(first, len(who)))))
+    return at_top[begins(who[at_top])]
+
+
+def latest(who: np.ndarray, days: pd.Series, n: int) -> pd.Series:
+    """The last of the days of each customer from 0 to ``n``; missing for one who has none.
+
+    >>> latest(np.array([1, 1]), pd.Series(pd.to_datetime(["2024-01-05", "2024-01-02"])), 2).dt.day.tolist()
+    [nan, 5.0]
+    """
+    found = np.full(n, np.iinfo("int64").min)
+    np.maximum.at(found, who, days.to_numpy().astype("datetime64[s]").astype("int64"))
+    return pd.Series(found.astype("datetime64[s]"))
 
 
 def kinds_of(events: pd.Series) -> pd.Series:

@@ -29,6 +29,7 @@ __all__ = [
     "explore_matrix",
     "explore_pyramid",
     "explore_stages",
+    "explore_table",
     "is_interactive",
     "save_settings",
     "settings_file",
@@ -123,3 +124,16 @@ def explore_customer(
     ``customers`` is the customer table with whatever is known joined: tier, stage, forecast.
     """
     _show("customer_explorer", orders, customers, forecast, settings, settings=settings, file=None, asked=interactive)
+
+
+def explore_table(
+    table: pd.DataFrame, language: str = "en", *, currency: str = "", interactive: bool | None = None
+) -> None:
+    """A long table to sort, search and download as CSV; at most the first 10,000 rows are shown."""
+    if not is_interactive(interactive):
+        return
+    from IPython.display import display
+
+    from custvalue.explore.listing import listing
+
+    display(listing(table, language, currency))

@@ -33,6 +33,8 @@ __all__ = [
 #: Most customers the centres of the clusters are computed from while a slider moves.
 CLUSTER_CUSTOMERS = 5_000
 _MEASURES = ("sales", "margin", "sales_12m", "margin_12m", "profit_12m", "clv_12m")
+#: Columns of the table of a grouping, as far as they fit beside the sliders.
+_GROUP_COLUMNS = ["n_customers", "share_customers", "sales", "share_sales", "median_days_since_last"]
 _POINTS = tuple(np.round(np.arange(-0.10, 0.11, 0.05), 2))
 
 
@@ -104,7 +106,9 @@ def matrix_explorer(
         else:
             cut = matrix.value_potential_matrix(customers, now, attributes)
         groups = profile(customers.merge(cut.table[["customer_id", cut.kind]], on="customer_id"), cut.kind)
-        return Answer(groups, partial(plot_matrix, cut, language=language, currency=currency))
+        return Answer(
+            groups[[cut.kind, *_GROUP_COLUMNS]], partial(plot_matrix, cut, language=language, currency=currency)
+        )
 
     return Explorer("matrix", [Control("matrix", "quadrant", options=kinds), *axes, *sliders], answer, chosen)
 
@@ -184,7 +188,8 @@ def stages_explorer(customers: pd.DataFrame, settings: Settings) -> Explorer:
         now = replace(rules, **{key.removeprefix("churn."): value for key, value in chosen(values).items()})
         staged = table.merge(churn.stages(table, now), on="customer_id")
         groups = profile(staged, "stage")
-        return Answer(groups, partial(plot_stages, groups, language=language, currency=currency))
+        shown = groups[["stage", *_GROUP_COLUMNS, "value_at_risk"]]
+        return Answer(shown, partial(plot_stages, groups, language=language, currency=currency))
 
     return Explorer("stages", controls, answer, chosen)
 

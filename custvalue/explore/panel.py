@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from custvalue.errors import CustvalueError
+from custvalue.explore.listing import renew, table_widget, worded
 from custvalue.explore.saving import save_settings
-from custvalue.labels import catalogue, format_value, heading, labels, text, unit_of
+from custvalue.labels import text
+from custvalue.plots.pictures import picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Answer", "Control", "Explorer", "drawn", "panel", "worded"]
+__all__ = ["Answer", "Control", "Explorer", "drawn", "panel"]
 
 _LOG = logging.getLogger("custvalue")
 
@@ -67,37 +68,15 @@ class Explorer:
         return {control.name: control.value for control in self.controls}
 
 
-def _cell(value: Any, unit: str) -> str:
-    return "" if pd.isna(value) else format_value(value, unit)
-
-
-def worded(table: pd.DataFrame, language: str = "en", currency: str = "") -> pd.DataFrame:
-    """A table in words: headings, codes and numbers as a reader sees them; what is missing is empty.
-
-    >>> worded(pd.DataFrame({"tier": ["gold"], "share_customers": [0.04]})).iloc[0].to_dict()
-    {'Tier': 'Gold', 'Share of customers': '4.0%'}
-    """
-    known = catalogue("labels")
-    shown = {}
-    for column in table:
-        name = str(column)
-        if name in known:
-            shown[heading(name, language)] = table[column].astype("str").map(labels(name, language))
-        else:
-            unit = unit_of(name)
-            shown[heading(name, language, currency)] = [_cell(value, unit) for value in table[column]]
-    return pd.DataFrame(shown)
-
-
 def drawn(answer: Answer) -> bytes:
     """The chart of an answer as a PNG picture."""
     import matplotlib.pyplot as plt
 
     figure = answer.draw().figure
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=96, bbox_inches="tight")
-    plt.close(figure)
-    return buffer.getvalue()
+    try:
+        return picture(figure)
+    finally:
+        plt.close(figure)
 
 
 def _widget(control: Control, language: str) -> Any:
@@ -122,16 +101,12 @@ class _Panel:
 
     def __init__(self, explorer: Explorer, language: str, currency: str, file: Path | None) -> None:
         import ipywidgets as w
-        from itables.widget import ITable
 
         self.explorer, self.language, self.currency, self.file = explorer, language, currency, file
         self.controls = {control.name: _widget(control, language) for control in explorer.controls}
         self.said = w.HTML().add_class("cv-explore-said")
         self.image = w.Image(format="png").add_class("cv-explore-chart")
-        self.table = ITable(
-            pd.DataFrame(), showIndex=False, classes="display compact", buttons=["csvHtml5"], pageLength=10
-        )
-        self.table.add_class("cv-explore-table")
+        self.table = table_widget(pd.DataFrame(), language)
         self.save = w.Button(description=text("explore.save", language), layout=w.Layout(width="22em"))
         self.save.add_class("cv-explore-save").on_click(self._keep)
         for control in self.controls.values():
@@ -152,7 +127,7 @@ class _Panel:
         try:
             answer = self.explorer.answer(self.values)
             self.image.value = drawn(answer)
-            self.table.update(worded(answer.table, self.language, self.currency))
+            renew(self.table, worded(answer.table, self.language, self.currency), self.language)
             self._say(answer.said)
         except CustvalueError as error:
             self._say(error.text(self.language))

@@ -22,8 +22,8 @@ from custvalue.plots.segmentation import plot_cluster_evidence, plot_clusters, p
 __all__ = [
     "plot_alive",
     "plot_bridge",
-    "plot_by_frequency",
     "plot_browsing",
+    "plot_by_frequency",
     "plot_calls",
     "plot_cluster_evidence",
     "plot_clusters",

@@ -295,7 +295,9 @@ def _new_figure(height: float) -> Figure:
     import matplotlib.pyplot as plt
 
     from custvalue.plots.described import figure_class
+    from custvalue.plots.pictures import show_small
 
+    show_small(figure_class())
     return plt.figure(figsize=(WIDTH, height), layout="constrained", FigureClass=figure_class())
 
 

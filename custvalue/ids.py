@@ -1,0 +1,115 @@
+"""Customer ids as whole numbers: looked up or numbered once, so that a million of them take a moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["joined", "named", "numbered", "places"]
+
+
+def _words(values: pd.Series) -> pa.ChunkedArray | None:
+    """The Arrow text behind a column; None where it holds anything else."""
+    import pyarrow as pa
+
+    if values.dtype != "str":
+        return None
+    array = pa.array(values.array)
+    chunks = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+    return chunks.cast(pa.large_string())
+
+
+def places(values: pd.Series, ids: pd.Series) -> np.ndarray:
+    """The place of each value among the ids, each of which is there once; -1 where it is not one of them.
+
+    Equal columns, and one that is the beginning of the other, need no search.
+
+    >>> places(pd.Series(["b", "z", None]), pd.Series(["a", "b"])).tolist()
+    [1, -1, -1]
+    """
+    import pyarrow.compute as pc
+
+    if values.reset_index(drop=True).equals(ids.iloc[: len(values)].reset_index(drop=True)):
+        return np.where(values.isna(), -1, np.arange(len(values)))
+    searched, known = _words(values), _words(ids)
+    if searched is not None and known is not None:
+        return pc.fill_null(pc.index_in(searched, value_set=known, skip_nulls=True), -1).to_numpy().astype("int64")
+    found = pd.Index(ids.astype("object")).get_indexer(values.astype("object"))
+    return np.where(values.isna(), -1, found)
+
+
+def _rising(words: pd.Series) -> bool:
+    import pyarrow.compute as pc
+
+    array = _words(words)
+    if array is None or len(array) < 2 or array.null_count:
+        return False
+    return bool(pc.all(pc.less_equal(array.slice(0, len(array) - 1), array.slice(1))).as_py())
+
+
+def _coded(ids: pd.Series) -> tuple[np.ndarray, pd.Series]:
+    """A number for each id (-1 where missing), and the different ids by number."""
+    if isinstance(ids.dtype, pd.CategoricalDtype):
+        return ids.cat.codes.to_numpy(dtype="int64"), pd.Series(ids.cat.categories).astype("str")
+    words = ids.astype("str").reset_index(drop=True)
+    if _rising(words):
+        begins = (words != words.shift()).to_numpy()
+        return np.cumsum(begins) - 1, words[begins].reset_index(drop=True)
+    numbers, names = pd.factorize(words)
+    return numbers, pd.Series(names, dtype="str")
+
+
+def numbered(ids: pd.Series, known: pd.Series | None = None) -> tuple[np.ndarray, pd.Series]:
+    """A number for each of ``ids`` and the ids by number: the ``known`` ones first, then others as they appear.
+
+    A missing id has -1. Text in rising order and categoricals are numbered without looking at every text.
+
+    >>> numbers, names = numbered(pd.Series(["b", "z"]), pd.Series(["a", "b"]))
+    >>> numbers.tolist(), names.tolist()
+    ([1, 2], ['a', 'b', 'z'])
+    """
+    codes, names = _coded(ids)
+    first = pd.Series([], dtype="str") if known is None else known.astype("str").reset_index(drop=True)
+    number = np.append(places(names, first), -2)
+    further = pd.unique(codes[number[codes] == -1])
+    number[further] = len(first) + np.arange(len(further))
+    number[-1] = -1
+    return number[codes], pd.concat([first, names.iloc[further]], ignore_index=True)
+
+
+def named(numbers: np.ndarray, names: pd.Series | pd.Index) -> pd.Series:
+    """The name of each number as text; missing for -1.
+
+    >>> named(np.array([1, -1]), pd.Index(["tea", "cup"])).tolist()
+    ['cup', nan]
+    """
+    words = pd.array(names, dtype="str")
+    if not len(words):
+        return pd.Series(np.nan, index=range(len(numbers)), dtype="str")
+    return pd.Series(words.take(np.asarray(numbers), allow_fill=True))
+
+
+def joined(table: pd.DataFrame, *others: pd.DataFrame) -> pd.DataFrame:
+    """Tables of one row per customer side by side: the customers of the first that are in all others, in its order.
+
+    A column that several have is that of the first of them.
+
+    >>> codes = pd.DataFrame({"customer_id": ["b", "a"], "tier": ["gold", "lead"]})
+    >>> joined(pd.DataFrame({"customer_id": ["a", "b", "c"], "sales": [1, 2, 3]}), codes).values.tolist()
+    [['a', 1, 'lead'], ['b', 2, 'gold']]
+    """
+    result = table.reset_index(drop=True)
+    for other in others:
+        rows = places(result["customer_id"], other["customer_id"])
+        if (rows < 0).any():
+            result, rows = result[rows >= 0].reset_index(drop=True), rows[rows >= 0]
+        further = other[other.columns.difference(result.columns, sort=False)]
+        same = len(rows) == len(other) and bool((rows == np.arange(len(rows))).all())
+        further = further.reset_index(drop=True) if same else further.take(rows).reset_index(drop=True)
+        result = pd.concat([result, further], axis=1)
+    return result
