@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from custvalue.errors import UsageError
+from custvalue.ids import named, places
+from custvalue.owned import Bought, numbers, owned_by, rows_of, sets_of
 from custvalue.predicates import check_rule
 
 __all__ = [
@@ -51,25 +53,6 @@ class CrossSellRules:
         check_rule("noise", self.noise, 0 < self.noise < 1, "0..1")
         check_rule("max_categories", self.max_categories, 2 <= self.max_categories <= 100, "2..100")
         check_rule("test_days", self.test_days, self.test_days >= 1, ">= 1")
-
-
-def _owned(bought: pd.DataFrame, most: int) -> tuple[np.ndarray, pd.Index, pd.Index]:
-    """Customers x categories (True where bought), the ids and the categories, those with most buyers first."""
-    n_buyers = bought.groupby("category")["customer_id"].nunique()
-    kept = n_buyers.sort_index().sort_values(ascending=False, kind="stable").index[:most]
-    rows = bought[bought["category"].isin(kept)]
-    who, ids = pd.factorize(rows["customer_id"], sort=True)
-    owned = np.zeros((len(ids), len(kept)), dtype=bool)
-    owned[who, kept.get_indexer(rows["category"])] = True
-    return owned, pd.Index(ids), kept
-
-
-def _sets(owned: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The distinct sets of categories, which one each customer has, and how many have it."""
-    packed = np.packbits(owned, axis=1)
-    keys = np.ascontiguousarray(packed).view(np.dtype((np.void, packed.shape[1]))).ravel()
-    _, first, which, times = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
-    return owned[first], which, times
 
 
 def _symmetric(weights: np.ndarray, left_out: np.ndarray) -> np.ndarray:
@@ -129,15 +112,16 @@ def _surplus(sets: np.ndarray, times: np.ndarray, pairs: np.ndarray) -> tuple[np
     return np.where(varies, surplus, np.nan), np.divide(surplus, spread, out=np.zeros_like(spread), where=varies)
 
 
-def _pairs(bought: pd.DataFrame, rules: CrossSellRules) -> pd.DataFrame:
+def _pairs(bought: Bought, rules: CrossSellRules) -> pd.DataFrame:
     """One row per ordered pair of categories of one group of customers, without pair_q and sure_pair."""
     from scipy.stats import norm
 
-    owned, _, names = _owned(bought, rules.max_categories)
+    owned, _, kept = owned_by(bought, rules.max_categories)
+    names = bought.names.iloc[kept].array
     pairs = np.array([(a, b) for a in range(len(names)) for b in range(a + 1, len(names))], dtype=int).reshape(-1, 2)
     if not len(pairs):
         return pd.DataFrame(columns=["category", "other_category", *_COLUMNS, "expected_both", "lift_beyond", "pair_p"])
-    sets, _, times = _sets(owned)
+    sets, _, times = sets_of(owned)
     surplus, z = _surplus(sets, times, pairs)
     together, n = (sets * times[:, None]).T @ sets, len(owned)
     blocks = []
@@ -151,10 +135,16 @@ def _pairs(bought: pd.DataFrame, rules: CrossSellRules) -> pd.DataFrame:
     return table.assign(lift_beyond=beyond, pair_p=2 * norm.sf(np.abs(table["z"]))).drop(columns="z")
 
 
-def _pairs_by(bought: pd.DataFrame, groups: pd.DataFrame, by: str, rules: CrossSellRules) -> pd.DataFrame:
-    rows = bought.merge(groups[["customer_id", by]], on="customer_id", validate="m:1")
-    blocks = [_pairs(part, rules).assign(**{by: code}) for code, part in rows.groupby(by, observed=True)]
-    table = pd.concat([block for block in blocks if len(block)] or [_pairs(rows.head(0), rules).assign(**{by: ""})])
+def _pairs_by(bought: Bought, groups: pd.DataFrame, by: str, rules: CrossSellRules) -> pd.DataFrame:
+    codes = pd.Categorical(groups[by])
+    group = np.append(codes.codes, -1)[places(bought.ids, groups["customer_id"])][bought.who]
+    blocks = []
+    for number, code in enumerate(codes.categories):
+        rows = group == number
+        part = replace(bought, who=bought.who[rows], what=bought.what[rows])
+        blocks.append(_pairs(part, rules).assign(**{by: code}))
+    nothing = replace(bought, who=bought.who[:0], what=bought.what[:0])
+    table = pd.concat([block for block in blocks if len(block)] or [_pairs(nothing, rules).assign(**{by: ""})])
     return table.reset_index(drop=True).astype({by: groups[by].dtype})
 
 
@@ -185,7 +175,8 @@ def co_purchases(
     from scipy.stats import false_discovery_control
 
     rules = rules or CrossSellRules()
-    table = _pairs(bought, rules) if groups is None else _pairs_by(bought, groups, by, rules)
+    known = numbers(bought)
+    table = _pairs(known, rules) if groups is None else _pairs_by(known, groups, by, rules)
     # Both directions of a pair have one p-value, which leaves the q-values what they would be for one of them.
     table["pair_q"] = false_discovery_control(table["pair_p"].astype(float)) if len(table) else 1.0
     together = (table["lift_beyond"] > 1) & (table["n_both"] >= rules.min_support)
@@ -218,15 +209,15 @@ def likely_pairs(pairs: pd.DataFrame, most: int = 10) -> pd.DataFrame:
 class _Model:
     """What suggestions are made from: categories, buyers of each, and P(column bought | row bought) where supported."""
 
-    names: pd.Index
+    names: pd.Series
     n_customers: int
     n_buyers: np.ndarray
     n_both: np.ndarray
     confidence: np.ndarray
 
 
-def _learnt(owned: np.ndarray, names: pd.Index, rules: CrossSellRules) -> _Model:
-    sets, _, times = _sets(owned)
+def _learnt(owned: np.ndarray, names: pd.Series, rules: CrossSellRules) -> _Model:
+    sets, _, times = sets_of(owned)
     both = (sets * times[:, None]).T @ sets
     buyers = np.diag(both)
     confidence = np.where(both >= rules.min_support, both / np.maximum(buyers, 1)[:, None], np.nan)
@@ -278,31 +269,32 @@ def next_category(
     rules = rules or CrossSellRules()
     if way not in SUGGESTIONS:
         raise UsageError("bad_choice", key="way", got=way, allowed=", ".join(SUGGESTIONS))
-    owned, ids, names = _owned(bought, rules.max_categories)
+    known = numbers(bought)
+    owned, people, kept = owned_by(known, rules.max_categories)
     result = pd.DataFrame({"customer_id": customers["customer_id"].to_numpy()}).astype("str")
-    if not len(names):
+    if not len(kept):
         missing = pd.Series(np.nan, index=result.index, dtype="str")
         words = dict.fromkeys(["next_category", "suggestion", "because"], missing)
         return result.assign(**words, confidence=np.nan, n_both=pd.array([pd.NA] * len(result), dtype="Int64"))
-    model = _learnt(owned, names, rules)
-    sets, which, _ = _sets(np.vstack([owned, np.zeros((1, len(names)), dtype=bool)]))
+    model = _learnt(owned, known.names.iloc[kept], rules)
+    sets, which, _ = sets_of(np.vstack([owned, np.zeros((1, len(kept)), dtype=bool)]))
     found = _suggested(sets, model, way)
-    place = which[ids.get_indexer(result["customer_id"])]
+    place = which[rows_of(people, len(known.ids))[places(result["customer_id"], known.ids)]]
     best, reason = found["best"].to_numpy()[place], found["reason"].to_numpy()[place]
-    named = np.append(names.to_numpy(dtype=object), np.nan)
-    both = pd.Series(model.n_both[reason, best], dtype="Int64").where(reason >= 0)
+    ways = np.where(best < 0, -1, np.where(reason >= 0, 1, 0))
     return result.assign(
-        next_category=pd.Series(named[best], dtype="str"),
-        suggestion=pd.Series(np.where(reason >= 0, "like_buyers", "popular"), dtype="str").where(best >= 0),
-        because=pd.Series(named[reason], dtype="str"),
+        next_category=named(best, model.names),
+        suggestion=named(ways, pd.Index(SUGGESTIONS)),
+        because=named(reason, model.names),
         confidence=np.where(best >= 0, found["chance"].to_numpy()[place], np.nan),
-        n_both=both,
+        n_both=pd.Series(model.n_both[reason, best], dtype="Int64").where(reason >= 0),
     )
 
 
-def _bought_new(after: pd.DataFrame, owned: np.ndarray, ids: pd.Index, names: pd.Index) -> np.ndarray:
+def _bought_new(after: Bought, before: Bought, owned: np.ndarray, people: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """Customers x categories of the earlier day: True where bought since and not before."""
-    rows, columns = ids.get_indexer(after["customer_id"]), names.get_indexer(after["category"])
+    rows = rows_of(people, len(before.ids))[places(after.ids, before.ids)][after.who]
+    columns = rows_of(kept, len(before.names))[places(after.names, before.names)][after.what]
     known = (rows >= 0) & (columns >= 0)
     now = np.zeros_like(owned)
     now[rows[known], columns[known]] = True
@@ -350,12 +342,13 @@ def suggestion_test(before: pd.DataFrame, after: pd.DataFrame, rules: CrossSellR
     from scipy.stats import binomtest
 
     rules = rules or CrossSellRules()
-    owned, ids, names = _owned(before, rules.max_categories)
-    new = _bought_new(after, owned, ids, names)
+    early = numbers(before)
+    owned, people, kept = owned_by(early, rules.max_categories)
+    new = _bought_new(numbers(after), early, owned, people, kept)
     judged = new.any(axis=1)
     hits = {"chance": np.array([new[judged].sum(axis=1) / np.maximum((~owned[judged]).sum(axis=1), 1)]).ravel()}
-    model = _learnt(owned, names, rules)
-    sets, which, _ = _sets(owned[judged])
+    model = _learnt(owned, early.names.iloc[kept], rules)
+    sets, which, _ = sets_of(owned[judged])
     for way in SUGGESTIONS:
         best = _suggested(sets, model, way)["best"].to_numpy()[which] if judged.any() else np.empty(0, dtype=int)
         hits[way] = new[judged][np.arange(judged.sum()), best].astype(float)

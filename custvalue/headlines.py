@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from custvalue.labels import label, text
-from custvalue.movement import bridge_total, customer_flows
+from custvalue.movement import bridge_total, customer_flows, in_both
 from custvalue.review import actions_summary, first_step
 from custvalue.shown import Sentence
 from custvalue.strategy import strategy_for
@@ -68,6 +68,7 @@ class _Facts:
     bridge: pd.DataFrame
     cuts: pd.DataFrame | None
     language: str
+    flows: pd.DataFrame | None
 
     @property
     def compared(self) -> bool:
@@ -102,9 +103,9 @@ def _flow(code: str, money: str) -> Callable[[_Facts], Thing | None]:
     """Customers who came or went; the money at stake is their expected value then or now."""
 
     def found(facts: _Facts) -> Thing | None:
-        if not facts.compared:
+        if facts.flows is None:
             return None
-        row = customer_flows(facts.before.scorecard, facts.alike, facts.before.as_of).set_index("flow").loc[code]
+        row = facts.flows.loc[code]
         if not row["n_customers"]:
             return None
         values = {"n": int(row["n_customers"]), "value": float(row[money]), "sales": float(row["sales_12m"])}
@@ -117,8 +118,7 @@ def _tier_moves(up: bool) -> Callable[[_Facts], Thing | None]:
     """Customers who climbed, or who fell out of the best tiers, and the change of their sales of 12 months."""
 
     def found(facts: _Facts) -> Thing | None:
-        columns = ["customer_id", "tier", "sales_12m"]
-        both = facts.before.scorecard[columns].merge(facts.alike[columns], on="customer_id", suffixes=("_from", "_to"))
+        both = in_both(facts.before.scorecard, facts.alike, ["tier", "sales_12m"])
         if both.empty:
             return None
         step = both["tier_from"].cat.codes.astype(int) - both["tier_to"].cat.codes.astype(int)
@@ -184,7 +184,9 @@ def things_to_know(
     the sentence says; what the margin is short of counts against the limit of the matrix.
     """
     cuts = now.yardsticks.cuts if now.yardsticks else None
-    facts = _Facts(before, alike, now.scorecard, bridge, cuts, language)
+    some = len(before.scorecard) > 0
+    flows = customer_flows(before.scorecard, alike, before.as_of).set_index("flow") if some else None
+    facts = _Facts(before, alike, now.scorecard, bridge, cuts, language, flows)
     found = [thing for thing in (finder(facts) for finder in _FINDERS) if thing is not None and thing.money > 0]
     return sorted(found, key=lambda thing: (-round(thing.money, 4), thing.code))[:n]
 

@@ -10,6 +10,7 @@ import pandas as pd
 from custvalue import churn, lifetime
 from custvalue.customers import customer_table
 from custvalue.errors import DataError
+from custvalue.ids import joined
 from custvalue.returns import counted
 
 if TYPE_CHECKING:
@@ -51,8 +52,7 @@ def stage_calls(orders: Orders, settings: Settings, days: int = 0) -> tuple[pd.D
         return churn.no_calls(), None
     early = customer_table(orders, cutoff)
     expected = lifetime.forecast(early, cutoff, settings.lifetime)
-    known = early.merge(expected.table, on="customer_id", validate="1:1")
-    given = churn.stages(known, settings.churn)
+    given = churn.stages(joined(early, expected.table), settings.churn)
     length = (orders.as_of - cutoff).days
     return churn.judged_calls(early, given, _after(orders, cutoff), length), cutoff
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from custvalue import lifetime, matrix, pyramid, segmentation
 from custvalue.churn import STAGES
 from custvalue.customers import customer_table
+from custvalue.ids import places
 from custvalue.indices import SCALE_POINTS
 from custvalue.pipeline import month_before
 from custvalue.review import ACTIONS, empty_scorecard, month
@@ -71,14 +72,15 @@ def _read_scorecard(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     columns = list(empty_scorecard().columns)
-    table = pd.read_parquet(path)[columns]
+    table = pd.read_parquet(path, columns=columns, read_dictionary=list(_CODES))[columns]
     table = table.astype({"customer_id": "str"} | dict.fromkeys(_DAYS, "datetime64[ns]"))
     numbers = [name for name in columns if name not in (*_CODES, *_DAYS, "customer_id")]
     table = table.astype(dict.fromkeys(numbers, "float64"))
     for kind, codes in _CODES.items():
-        if not set(table[kind].dropna()) <= set(codes):
+        found = table[kind].astype("category")
+        if not set(found.cat.categories) <= set(codes):
             raise ValueError(kind)
-        table[kind] = pd.Categorical(table[kind], codes, ordered=True)
+        table[kind] = pd.Categorical(found, codes, ordered=True)
     if table["customer_id"].isna().any() or table["customer_id"].duplicated().any() or table["stage"].isna().any():
         raise ValueError("customer_id")
     return table
@@ -101,7 +103,7 @@ def _passed_over(folder: Path) -> str:
 
 
 def _latest(
-    history: str | Path, as_of: dt.date, settings: Settings | None, known: set[str] | None
+    history: str | Path, as_of: dt.date, settings: Settings | None, known: pd.Series | None
 ) -> tuple[Month | None, tuple[str, ...]]:
     """The latest month that can be used, and notes on those passed over."""
     notes: list[str] = []
@@ -113,7 +115,7 @@ def _latest(
             continue
         if settings is not None and key != settings_key(settings):
             notes.append(f"settings:{folder.name}")
-        elif known is not None and found.scorecard["customer_id"].isin(known).mean() < _KNOWN_SHARE:
+        elif known is not None and (places(found.scorecard["customer_id"], known) >= 0).mean() < _KNOWN_SHARE:
             notes.append(f"foreign:{folder.name}")
         else:
             return found, tuple(notes)
@@ -171,8 +173,7 @@ def earlier_month(
     ``damaged:2025-10``, ``older:2025-10`` (made by a version that kept no yardsticks), ``settings:2025-10`` (made with
     other settings), ``foreign:2025-10``; ``first`` where there is nothing to compare with.
     """
-    ids = None if known is None else set(known)
-    found, notes = _latest(history, orders.as_of, settings, ids)
+    found, notes = _latest(history, orders.as_of, settings, known)
     if found is None:
         found = _made_anew(orders, settings, attributes, forecast, cuts)
         notes += () if len(found.scorecard) else ("first",)
@@ -183,9 +184,9 @@ def earlier_month(
 
 def _steady_classes(before: pd.DataFrame, now: pd.DataFrame) -> Any:
     """The value classes of now, kept as they were where both indices stand where they stood."""
-    earlier = now[["customer_id"]].merge(
-        before[["customer_id", "current_value", "potential", "value_class"]], on="customer_id", how="left"
-    )
+    rows = places(now["customer_id"], before["customer_id"])
+    earlier = before[["current_value", "potential", "value_class"]].reset_index(drop=True)
+    earlier = earlier.reindex(rows).reset_index(drop=True)
     gap = (earlier[["current_value", "potential"]] - now[["current_value", "potential"]].reset_index(drop=True)).abs()
     same = ((gap <= _SAME_INDEX).all(axis=1) & earlier["value_class"].notna()).to_numpy()
     return now["value_class"].where(~same, earlier["value_class"].set_axis(now.index))

@@ -10,7 +10,7 @@ import pandas as pd
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["joined", "named", "numbered", "places"]
+__all__ = ["begins", "joined", "named", "numbered", "places"]
 
 
 def _words(values: pd.Series) -> pa.ChunkedArray | None:
@@ -92,6 +92,15 @@ def named(numbers: np.ndarray, names: pd.Series | pd.Index) -> pd.Series:
     if not len(words):
         return pd.Series(np.nan, index=range(len(numbers)), dtype="str")
     return pd.Series(words.take(np.asarray(numbers), allow_fill=True))
+
+
+def begins(numbers: np.ndarray) -> np.ndarray:
+    """The places at which a new number begins, of numbers in rising order from 0 on.
+
+    >>> begins(np.array([0, 0, 3])).tolist()
+    [0, 2]
+    """
+    return np.flatnonzero(np.diff(numbers, prepend=-1))
 
 
 def joined(table: pd.DataFrame, *others: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,7 @@ __all__ = [
     "FLOWS",
     "bridge_total",
     "customer_flows",
+    "in_both",
     "move_table",
     "move_words",
     "movement_matrix",
@@ -49,7 +50,7 @@ def _beside(before: pd.DataFrame, now: pd.DataFrame, rows_before: Any, rows_now:
     return pd.concat(parts, axis=1)
 
 
-def _in_both(before: pd.DataFrame, now: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+def in_both(before: pd.DataFrame, now: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     """One row per customer of both months: customer_id, each column with _from and _to; nobody's money is 0."""
     import numpy as np
 
@@ -107,7 +108,7 @@ def movement_matrix(before: pd.DataFrame, now: pd.DataFrame, kind: str) -> pd.Da
     >>> movement_matrix(before, before.assign(tier=["gold", "gold"]), "tier").loc["lead", "gold"]
     np.int64(1)
     """
-    return _counts(_in_both(before, now, [kind]), kind)
+    return _counts(in_both(before, now, [kind]), kind)
 
 
 def moves(before: pd.DataFrame, now: pd.DataFrame, kinds: tuple[str, ...] = KINDS) -> pd.DataFrame:
@@ -115,7 +116,7 @@ def moves(before: pd.DataFrame, now: pd.DataFrame, kinds: tuple[str, ...] = KIND
     import numpy as np
     import pandas as pd
 
-    both, rows = _in_both(before, now, kinds), []
+    both, rows = in_both(before, now, kinds), []
     for kind in kinds:
         counts = _counts(both, kind)
         same, known = int(np.trace(counts)), int(counts.to_numpy().sum())
@@ -134,7 +135,7 @@ def move_table(before: pd.DataFrame, now: pd.DataFrame, kinds: tuple[str, ...] =
     import numpy as np
     import pandas as pd
 
-    both = _in_both(before, now, [*kinds, "sales_12m", "margin_12m"])
+    both = in_both(before, now, [*kinds, "sales_12m", "margin_12m"])
     for name in ("sales", "margin"):
         change = both[f"{name}_12m_to"] - both[f"{name}_12m_from"]
         both[f"{name}_gained"], both[f"{name}_lost"] = change.clip(lower=0), -change.clip(upper=0)
@@ -181,7 +182,7 @@ def movers(before: pd.DataFrame, now: pd.DataFrame, kind: str = "tier", up: bool
     0           a    gold           7.0
     """
     place = {code: rank for rank, code in enumerate(labels(kind))}
-    both = _in_both(before, now, [kind, "sales_12m", "clv_12m"])
+    both = in_both(before, now, [kind, "sales_12m", "clv_12m"])
     both = both[_moved(both, kind)]
     codes = {name: both[f"{kind}_{name}"].astype(str) for name in ("from", "to")}
     step = codes["from"].map(place).astype(float) - codes["to"].map(place).astype(float)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from custvalue import churn, lifetime, matrix, pyramid, segmentation
 from custvalue.columns import SCORECARD_COLUMNS
+from custvalue.ids import joined
 from custvalue.labels import labels
 from custvalue.pipeline import month_before
 from custvalue.predicates import first_match
@@ -71,7 +72,7 @@ def _segments(customers: pd.DataFrame, settings: Settings, yardsticks: Yardstick
     rules = settings.segmentation
     if yardsticks is None:
         segments = segmentation.behaviour_segments(customers, rules)
-        return segments.merge(segmentation.rfm_groups(segmentation.rfm_scores(customers, rules), rules))
+        return joined(segments, segmentation.rfm_groups(segmentation.rfm_scores(customers, rules), rules))
     line = limits(yardsticks.cuts, "segment")["lower_line"]
     frozen = {"lower_line": lambda t, _: t["mean_order_value"] < line}
     predicates = [(code, frozen.get(code, when)) for code, when in segmentation.SEGMENT_PREDICATES]
@@ -116,8 +117,7 @@ def month(
         cuts, learned = yardsticks.cuts, yardsticks.learned
         forecast = lifetime.forecast(customers, as_of, settings.lifetime, learned=learned)
     forecast = forecast or lifetime.forecast(customers, as_of, settings.lifetime)
-    expected = forecast.table[["customer_id", *forecast.table.columns.difference(customers.columns, sort=False)]]
-    valued = pyramid.with_profit(customers.merge(expected, on="customer_id"), settings.pyramid, attributes)
+    valued = pyramid.with_profit(joined(customers, forecast.table), settings.pyramid, attributes)
     scales = yardsticks.scales if yardsticks else matrix.index_scales(valued, settings.matrix, attributes)
     quadrants = matrix.sales_margin_matrix(valued, settings.matrix, cuts)
     classes = matrix.value_potential_matrix(valued, settings.matrix, attributes, cuts, scales if yardsticks else None)
@@ -141,11 +141,8 @@ def _joined(
     customers: pd.DataFrame, parts: list[pd.DataFrame], settings: Settings, gaps: dict[str, float] | None
 ) -> pd.DataFrame:
     """The parts side by side, with the stage that follows from them and the next action."""
-    table = customers
-    for part in parts:
-        table = table.merge(part, on="customer_id", how="left", validate="1:1")
-    stage = churn.stages(table, settings.churn, gaps)
-    table = table.merge(stage.drop(columns="trend"), on="customer_id", how="left", validate="1:1")
+    table = joined(customers, *parts)
+    table = joined(table, churn.stages(table, settings.churn, gaps))
     table = table.assign(action=first_match(table, ACTION_RULES, ACTIONS))
     return table[[*SCORECARD_COLUMNS, *_FURTHER_COLUMNS]]
 

@@ -182,6 +182,13 @@ def _cohort_rows(orders: Orders, unit: str) -> pd.DataFrame:
     return rows
 
 
+def _first_purchase(orders: Orders) -> pd.Timestamp:
+    import pandas as pd
+
+    rows = counted(orders.table, orders.as_of)
+    return pd.Timestamp(rows.order_date.min(where=rows.amount >= 0).execute())
+
+
 def _cohort_cells(rows: pd.DataFrame, column: str, unended: pd.Period) -> pd.DataFrame:
     """Cohorts by periods since: 0 where nothing happened, missing from the first period that has not ended on."""
     rows = rows.assign(since=[(late - first).n for late, first in zip(rows["period"], rows["cohort"], strict=True)])
@@ -219,10 +226,10 @@ def cohort_table(orders: Orders, measure: str = "buyers", period: str = "") -> p
     for key, got, allowed in (("measure", measure, _COHORT_MEASURES), ("period", period, ("", *_COHORT_UNITS))):
         if got not in allowed:
             raise UsageError("bad_choice", key=key, got=got, allowed=", ".join(filter(None, allowed)))
-    as_of, rows = pd.Timestamp(orders.as_of), _cohort_rows(orders, "M")
-    short = (as_of - rows["cohort"].min().start_time).days < _SHORT_HISTORY
+    as_of = pd.Timestamp(orders.as_of)
+    short = (as_of - _first_purchase(orders).to_period("M").start_time).days < _SHORT_HISTORY
     unit = _COHORT_UNITS.get(period, "M" if short else "Q")
-    rows = rows if unit == "M" else _cohort_rows(orders, unit)
+    rows = _cohort_rows(orders, unit)
     sizes = rows[rows["cohort"] == rows["period"]].set_index("cohort")["n_buyers"].sort_index()
     cells = _cohort_cells(rows, _COHORT_MEASURES[measure], (as_of + pd.Timedelta(1, "D")).to_period(unit))
     table = cells.div(sizes, axis=0).rename(columns=str)

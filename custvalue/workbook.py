@@ -83,7 +83,9 @@ def workbook_name(as_of: dt.date) -> str:
 
 def _clean(value: Any) -> str:
     """Text that a cell can hold: printable, on one line, not too long."""
-    line = "".join(character if character.isprintable() else " " for character in str(value))
+    line = str(value)
+    if not line.isprintable():
+        line = "".join(character if character.isprintable() else " " for character in line)
     return line[:_LONGEST].strip()
 
 

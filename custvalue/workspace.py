@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from custvalue.errors import UsageError
-from custvalue.labels import LANGUAGES
+from custvalue.labels import LANGUAGES, catalogue, text
 from custvalue.share import copy_sample, notebooks_folder, sample_folder
 
 __all__ = ["Made", "config_text", "make_workspace", "notebook_text", "open_lab"]
@@ -23,6 +23,7 @@ _RECORD = ".custvalue-init.json"
 _LAB = Path(__file__).resolve().parent / "_lab"
 _HAN = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 _SETTING = re.compile(r"#?[\w.-]+\s*=|\[")
+_PARAMETER = re.compile(r"^(\w+) = (.*?)  # .*$", re.MULTILINE)
 _LANGUAGE_LINE = re.compile(r'^language = "\w+"', re.MULTILINE)
 
 
@@ -43,8 +44,8 @@ def _comment(line: str, language: str) -> str | None:
     return line if bool(_HAN.search(line)) == (language == "zh") else None
 
 
-def _one_language(text: str, language: str) -> Iterator[str]:
-    for line in text.splitlines():
+def _one_language(content: str, language: str) -> Iterator[str]:
+    for line in content.splitlines():
         if not line or _SETTING.match(line):
             yield line
         elif (said := _comment(line, language)) is not None:
@@ -58,11 +59,23 @@ def config_text(language: str = "en") -> str:
     # Language of the report and of messages: en or zh. The default is en.
     language = "en"
     """
-    text = (sample_folder() / "custvalue.toml").read_text("utf-8")
-    parts = [part for part in text.split("\n\n") if "truth.csv" not in part]
-    text = "\n".join(_one_language("\n\n".join(parts), language))
-    text = _LANGUAGE_LINE.sub(f'language = "{language}"', text)
-    return re.sub(r"^currency = .*$", '#currency = ""', text, flags=re.MULTILINE) + "\n"
+    content = (sample_folder() / "custvalue.toml").read_text("utf-8")
+    parts = [part for part in content.split("\n\n") if "truth.csv" not in part]
+    content = "\n".join(_one_language("\n\n".join(parts), language))
+    content = _LANGUAGE_LINE.sub(f'language = "{language}"', content)
+    return re.sub(r"^currency = .*$", '#currency = ""', content, flags=re.MULTILINE) + "\n"
+
+
+def _parameters(source: str, language: str) -> str:
+    """The parameters cell with its language set and the comments in that language."""
+    known = catalogue("parameters")
+    source = _LANGUAGE_LINE.sub(f'language = "{language}"', source)
+
+    def commented(line: re.Match[str]) -> str:
+        name, value = line[1], line[2]
+        return f"{name} = {value}  # {text(f'parameters.{name}', language)}" if name in known else line[0]
+
+    return _PARAMETER.sub(commented, source)
 
 
 def notebook_text(path: Path, language: str = "en") -> str:
@@ -76,7 +89,7 @@ def notebook_text(path: Path, language: str = "en") -> str:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
         if "parameters" in cell.metadata.get("tags", []):
-            cell.source = _LANGUAGE_LINE.sub(f'language = "{language}"', cell.source)
+            cell.source = _parameters(cell.source, language)
     return nbformat.writes(notebook) + "\n"
 
 
@@ -111,8 +124,8 @@ def _fate(path: Path, new: bytes, written_before: str) -> str:
 
 def _place(folder: Path, files: Mapping[str, str], record: dict[str, str]) -> Made:
     fates: dict[str, list[Path]] = {"write": [], "keep": [], "beside": []}
-    for name, text in files.items():
-        path, new = folder / name, text.encode()
+    for name, content in files.items():
+        path, new = folder / name, content.encode()
         fate = _fate(path, new, record.get(name, ""))
         fates[fate].append(path)
         target = path if fate == "write" else path.with_suffix(f".new{path.suffix}")

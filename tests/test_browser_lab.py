@@ -73,6 +73,7 @@ def test_a_slider_moves_chart_and_table_the_choice_is_kept_and_a_list_is_filtere
     desk.show(desk.place("cv.explore_pyramid("))
     chart = desk.page.locator(".cv-explore-chart")
     assert chart.evaluate("image => image.decode().then(() => image.naturalWidth)") > 400
+    assert desk.page.locator(".cv-explore .dt-button").count() == 1
     before, picture = rows(desk), chart.get_attribute("src")
     assert len(before) == 4
 

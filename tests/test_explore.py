@@ -98,6 +98,11 @@ def test_the_weights_of_the_second_matrix_move_customers_and_are_kept(world):
     assert "matrix.potential_weights" not in explorer.chosen(explorer.start)
 
 
+def test_the_traits_of_a_cluster_are_words(world):
+    table = answered(world.explorer("clusters"), clusters=2).table
+    assert table["traits"].str.contains("recent, frequent, high spend").any()
+
+
 def test_the_number_of_clusters_is_the_one_asked_for(world):
     explorer = world.explorer("clusters")
     assert [len(answered(explorer, clusters=k).table) for k in (2, 5)] == [2, 5]
@@ -163,6 +168,22 @@ def test_widgets_show_chart_table_and_words(world, name, language):
     words = [control.description for control in box.children if getattr(control, "description", "")]
     assert words
     assert all(words)
+
+
+def test_the_table_keeps_its_form_when_it_is_renewed(world):
+    box = panel(world.explorer("customer"), "zh", "CNY", None)
+    table = box.children[-1]
+    for customer in ("C00002", "C00005"):
+        box.children[0].value = customer
+        assert table.df.iloc[0, 0] == customer
+        assert table._dt_args["layout"]["bottomStart"] == "buttons"
+        assert table._dt_args["buttons"][0]["text"] == "下载（CSV）"
+        assert "customer_id" not in table._dt_args["table_html"]
+
+
+@pytest.mark.parametrize("name", ["matrix", "stages"])
+def test_the_table_fits_beside_the_sliders(world, name):
+    assert len(answered(world.explorer(name)).table.columns) <= 8
 
 
 def test_a_slider_that_can_not_be_says_so_and_leaves_the_chart(world):

@@ -16,6 +16,7 @@ from custvalue import workspace
 from custvalue.cli import main
 from custvalue.config import load_settings
 from custvalue.errors import UsageError
+from custvalue.labels import catalogue
 from custvalue.workspace import config_text, make_workspace, open_lab
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -57,7 +58,17 @@ def test_the_notebooks_are_in_one_language_and_have_their_parameters(language, t
         assert set(inspect_notebook(str(path))) == set(inspect_notebook(str(source)))
         assert inspect_notebook(str(path))["language"]["default"] == f'"{language}"'
         assert not any(cell.get("outputs") for cell in notebook.cells)
+        told = {name: found["help"] for name, found in inspect_notebook(str(path)).items()}
+        assert all(bool(HAN.search(words)) == (language == "zh") for words in told.values())
     assert (tmp_path / "shop" / "data" / "sample" / "orders.csv").is_file()
+
+
+def test_the_words_of_the_parameters_are_those_of_the_notebooks():
+    said = {name: words["en"] for name, words in catalogue("parameters").items()}
+    used = {}
+    for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"):
+        used |= {name: found["help"] for name, found in inspect_notebook(str(path)).items()}
+    assert used == said
 
 
 def test_again_changes_nothing_and_a_changed_file_stays(tmp_path):

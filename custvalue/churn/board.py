@@ -13,6 +13,8 @@ __all__ = ["basket_misses", "falling_spend", "leaving"]
 
 def _top(table: pd.DataFrame, by: str, n: int) -> pd.DataFrame:
     """The first n rows, highest first; equal ones by customer."""
+    if table[by].notna().sum() > n > 0:
+        table = table[table[by] >= table[by].nlargest(n).iloc[-1]]
     ordered = table.sort_values([by, "customer_id"], ascending=[False, True])
     return ordered.head(n).reset_index(drop=True)
 

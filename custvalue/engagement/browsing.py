@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from custvalue.engagement.rules import EngagementRules
-from custvalue.engagement.visitors import begins, in_order, kinds_of, leading
-from custvalue.ids import named, numbered, places
+from custvalue.engagement.visitors import in_order, kinds_of, leading
+from custvalue.ids import begins, named, numbered, places
 from custvalue.predicates import first_match
 
 __all__ = ["BROWSING", "browsing_segments", "changed_by_chance", "group_table", "viewed_not_bought", "views"]

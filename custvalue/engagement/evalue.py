@@ -47,7 +47,7 @@ def _points(counted: pd.DataFrame, rules: EngagementRules) -> pd.DataFrame:
     """The counts with weight and points: 100 x weight x fresh / (fresh + half_events) / all weights that occur."""
     codes, kinds = counted["event"].cat.codes.to_numpy(), pd.Series(counted["event"].cat.categories, dtype="str")
     weights = _weight(kinds, rules).to_numpy()
-    scale = float(weights[np.unique(codes)].sum()) or 1.0
+    scale = float(weights[np.bincount(codes, minlength=len(weights)) > 0].sum()) or 1.0
     weight = weights[codes]
     points = 100 * weight * counted["fresh"] / (counted["fresh"] + rules.half_events) / scale
     return counted.assign(weight=weight, points=points)

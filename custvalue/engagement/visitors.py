@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-__all__ = ["begins", "in_order", "kinds_of", "latest", "leading"]
+from custvalue.ids import begins
+
+__all__ = ["in_order", "kinds_of", "latest", "leading"]
 
 
 def in_order(names: pd.Series) -> pd.Categorical:
@@ -17,15 +19,6 @@ def in_order(names: pd.Series) -> pd.Categorical:
     if not isinstance(names.dtype, pd.CategoricalDtype):
         return pd.Categorical(names)
     return pd.Categorical(names.cat.set_categories(sorted(names.cat.categories), ordered=False))
-
-
-def begins(numbers: np.ndarray) -> np.ndarray:
-    """The places at which a new number begins, of numbers in rising order from 0 on.
-
-    >>> begins(np.array([0, 0, 3])).tolist()
-    [0, 2]
-    """
-    return np.flatnonzero(np.diff(numbers, prepend=-1))
 
 
 def leading(who: np.ndarray, rank: np.ndarray) -> np.ndarray:

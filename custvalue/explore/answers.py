@@ -13,7 +13,7 @@ import pandas as pd
 from custvalue import churn, lifetime, matrix, pyramid, segmentation
 from custvalue.config import Settings
 from custvalue.explore.panel import Answer, Control, Explorer
-from custvalue.labels import heading, text
+from custvalue.labels import heading, phrase, text
 from custvalue.profiles import profile
 from custvalue.timelines import purchase_days
 
@@ -34,12 +34,17 @@ __all__ = [
 CLUSTER_CUSTOMERS = 5_000
 _MEASURES = ("sales", "margin", "sales_12m", "margin_12m", "profit_12m", "clv_12m")
 #: Columns of the table of a grouping, as far as they fit beside the sliders.
-_GROUP_COLUMNS = ["n_customers", "share_customers", "sales", "share_sales", "median_days_since_last"]
+_GROUP_COLUMNS = ["n_customers", "share_customers", "sales", "share_sales", "share_margin", "value_at_risk"]
+_GROUP_COLUMNS += ["median_days_since_last"]
 _POINTS = tuple(np.round(np.arange(-0.10, 0.11, 0.05), 2))
 
 
 def _known(customers: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
     return [column for column in columns if column in customers and customers[column].notna().any()]
+
+
+def _beside(groups: pd.DataFrame) -> pd.DataFrame:
+    return groups[[groups.columns[0], *(column for column in _GROUP_COLUMNS if column in groups)]]
 
 
 def pyramid_explorer(customers: pd.DataFrame, settings: Settings, rules: pyramid.PyramidRules) -> Explorer:
@@ -106,9 +111,7 @@ def matrix_explorer(
         else:
             cut = matrix.value_potential_matrix(customers, now, attributes)
         groups = profile(customers.merge(cut.table[["customer_id", cut.kind]], on="customer_id"), cut.kind)
-        return Answer(
-            groups[[cut.kind, *_GROUP_COLUMNS]], partial(plot_matrix, cut, language=language, currency=currency)
-        )
+        return Answer(_beside(groups), partial(plot_matrix, cut, language=language, currency=currency))
 
     return Explorer("matrix", [Control("matrix", "quadrant", options=kinds), *axes, *sliders], answer, chosen)
 
@@ -125,7 +128,10 @@ def clusters_explorer(customers: pd.DataFrame, settings: Settings, rules: segmen
         model = segmentation.cluster_model(some, replace(rules, clusters=values["clusters"]))
         groups = segmentation.cluster_customers(customers, model=model)
         centres = segmentation.cluster_centres(customers, groups, model)
-        return Answer(centres, partial(plot_clusters, centres, language=language, currency=currency), said)
+        traits = [phrase("trait", codes.split(), language) for codes in centres["traits"]]
+        return Answer(
+            centres.assign(traits=traits), partial(plot_clusters, centres, language=language, currency=currency), said
+        )
 
     start = min(max(rules.clusters or 4, 2), 9)
     control = Control("clusters", start, 2, 9, 1, "count")
@@ -188,8 +194,7 @@ def stages_explorer(customers: pd.DataFrame, settings: Settings) -> Explorer:
         now = replace(rules, **{key.removeprefix("churn."): value for key, value in chosen(values).items()})
         staged = table.merge(churn.stages(table, now), on="customer_id")
         groups = profile(staged, "stage")
-        shown = groups[["stage", *_GROUP_COLUMNS, "value_at_risk"]]
-        return Answer(shown, partial(plot_stages, groups, language=language, currency=currency))
+        return Answer(_beside(groups), partial(plot_stages, groups, language=language, currency=currency))
 
     return Explorer("stages", controls, answer, chosen)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from custvalue.labels import catalogue, format_value, heading, labels, text, unit_of
+from custvalue.labels import text
+from custvalue.tables import show
 
 __all__ = ["MOST_ROWS", "listing", "renew", "table_widget", "worded"]
 
@@ -19,26 +20,15 @@ _MANY = {"topStart": "search", "topEnd": "buttons", "bottomStart": "info", "bott
 _AROUND = ("search", "info", "infoEmpty", "infoFiltered", "zeroRecords", "emptyTable")
 
 
-def _cell(value: Any, unit: str) -> str:
-    return "" if pd.isna(value) else format_value(value, unit)
-
-
 def worded(table: pd.DataFrame, language: str = "en", currency: str = "") -> pd.DataFrame:
-    """A table in words: headings, codes and numbers as a reader sees them; what is missing is empty.
+    """A table in words as :func:`custvalue.tables.show` puts them on; what is missing is empty, so that numbers sort.
 
     >>> worded(pd.DataFrame({"tier": ["gold"], "share_customers": [0.04]})).iloc[0].to_dict()
     {'Tier': 'B · Gold', 'Share of customers': '4.0%'}
     """
-    known = catalogue("labels")
-    shown = {}
-    for column in table:
-        name = str(column)
-        if name in known:
-            shown[heading(name, language)] = table[column].astype("str").map(labels(name, language))
-        else:
-            unit = unit_of(name)
-            shown[heading(name, language, currency)] = [_cell(value, unit) for value in table[column]]
-    return pd.DataFrame(shown).reset_index(drop=True)
+    shown = show(table, language, currency=currency, max_rows=len(table))
+    words = pd.DataFrame(shown.rows, columns=[column.heading for column in shown.columns])
+    return words.mask(table.isna().to_numpy(), "")
 
 
 def _around(language: str) -> dict[str, str]:

@@ -72,25 +72,25 @@ class _Futures:
         """Orders and money of the customers ``these``, customers by futures."""
         row = self.h.row[these]
         orders = np.hstack([self._orders(model, p, row, rng) for model, p in zip(self.models, self.alive, strict=True)])
-        who, _ = np.nonzero(orders)
         bought = orders > 0
-        n, mean = (self.means[name].to_numpy()[these][who] for name in ("n", "mean"))
+        who = np.repeat(np.arange(len(row)), bought.sum(axis=1))
+        n, mean = (self.means[name].to_numpy()[these] for name in ("n", "mean"))
         money = np.zeros(orders.shape)
-        money[bought] = self.spend.simulate_spend(n, mean, orders[bought], rng)
+        money[bought] = self.spend.simulate_spend(n, mean, orders[bought], rng, who)
         return orders, money
 
     def _orders(self, model: Fitted, p: np.ndarray, row: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Orders drawn from one set of parameters; a blend draws each future from one of its two parts."""
         base = model.base if isinstance(model, Blend) else model
         alive = rng.random((len(row), self.times)) < p[row][:, None]
-        one = row[np.nonzero(alive)[0]]
+        one = np.repeat(row, alive.sum(axis=1))
         orders = np.zeros(alive.shape, dtype="int32")
         history = (self.h.x[one], self.h.t_x[one], self.h.T[one])
         orders[alive] = FAMILIES[base.model].draw_if_alive(base.parameters, *history, self.weeks, rng)
         if isinstance(model, Blend) and model.weights.orders > 0:
             rate = Fitted("past_rate").expected_orders(self.h.x, self.h.t_x, self.h.T, self.weeks)[row]
             past = rng.random(alive.shape) < model.weights.orders
-            orders[past] = rng.poisson(rate[np.nonzero(past)[0]])
+            orders[past] = rng.poisson(np.repeat(rate, past.sum(axis=1)))
         return orders
 
 

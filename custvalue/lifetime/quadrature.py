@@ -64,20 +64,25 @@ def decay_means(start, end, alpha, k, beta, m) -> tuple[np.ndarray, ...]:
     """
     start = np.asarray(start, dtype=float)
     width = np.minimum(np.minimum(end - start, _reach(k, alpha + start)), _reach(m, beta + start))
-    nearest = min(alpha, beta) + start
-    length = np.log1p(width / nearest)
-    total, log_a, over_a, log_b, over_b = np.zeros((5, *np.broadcast(start, end, k, m).shape))
+    nearest, further = min(alpha, beta) + start, max(alpha, beta) + start
+    power, other_power = (k, m) if alpha <= beta else (m, k)
+    length, ratio = np.log1p(width / nearest), nearest / further
+    total, log_near, over_near, log_far, over_far = np.zeros((5, *np.broadcast(start, end, k, m).shape))
     for node, weight in legendre(_LEGENDRE_NODES):
-        growth = np.expm1(length * (node + 1) / 2)
-        u = nearest * growth
-        to_alpha, to_beta = np.log1p(u / (alpha + start)), np.log1p(u / (beta + start))
-        mass = weight / 2 * np.exp(-k * to_alpha - m * to_beta) * (1 + growth)
+        to_near = length * ((node + 1) / 2)
+        growth = np.expm1(to_near)
+        far = growth * ratio
+        to_far = np.log1p(far)
+        density = weight / 2 * np.exp(-power * to_near - other_power * to_far)
+        mass = density * (1 + growth)
         total += mass
-        log_a += mass * to_alpha
-        over_a += mass / (alpha + start + u)
-        log_b += mass * to_beta
-        over_b += mass / (beta + start + u)
-    return total * nearest * length, log_a / total, over_a / total, log_b / total, over_b / total
+        log_near += mass * to_near
+        over_near += density
+        log_far += mass * to_far
+        over_far += mass / (1 + far)
+    near = (log_near / total, over_near / (total * nearest))
+    far = (log_far / total, over_far / (total * further))
+    return total * nearest * length, *(near + far if alpha <= beta else far + near)
 
 
 def discounted_decay(discount, power):

@@ -64,26 +64,29 @@ class SpendModel:
         weight, centre = self._of_each(n, "weight_orders"), self._of_each(n, "population_mean")
         return (n * own + weight * centre) / (n + weight)
 
-    def simulate_spend(self, n_repeats, mean, n_orders, rng: np.random.Generator) -> np.ndarray:
+    def simulate_spend(self, n_repeats, mean, n_orders, rng: np.random.Generator, who=slice(None)) -> np.ndarray:
         """One draw a customer of the money of ``n_orders`` future orders together: his mean, then the orders.
+
+        ``who`` are the places of the customers of the draws where a customer has several, or none.
 
         Gamma-Gamma: his rate is gamma(q + p n, v + n mean) given his past, the orders together gamma(p x n_orders). The
         shrunk mean: gamma around the expected spend, with ``spread`` and equal variation between and within customers.
         """
         n, own = _usable(n_repeats, mean)
-        k = np.broadcast_to(np.asarray(n_orders, dtype=float), n.shape)
+        k = np.broadcast_to(np.asarray(n_orders, dtype=float), n[who].shape)
         if self.kind != "gamma_gamma":
-            return self._simulate_shrunk(n, own, k, rng)
+            return self._simulate_shrunk(n, self.expected_spend(n, own), k, rng, who)
         p, q, v = (self._of_each(n, name) for name in ("p", "q", "v"))
-        rate = rng.gamma(q + p * n, 1 / (v + n * own))
+        rate = rng.gamma((q + p * n)[who], (1 / (v + n * own))[who])
+        p = p[who]
         return np.where(k > 0, rng.gamma(p * np.maximum(k, 1)) / np.maximum(rate, 1e-300), 0.0)
 
-    def _simulate_shrunk(self, n, own, k, rng) -> np.ndarray:
-        expected = self.expected_spend(n, own)
+    def _simulate_shrunk(self, n, expected, k, rng, who) -> np.ndarray:
         if self.spread <= 0:
-            return k * expected
+            return k * expected[who]
         shape = 1 / self.spread**2
-        centre = rng.gamma(shape * (1 + n)) / (shape * (1 + n)) * expected
+        certain = shape * (1 + n)
+        centre = rng.gamma(certain[who]) / certain[who] * expected[who]
         return np.where(k > 0, rng.gamma(shape * np.maximum(k, 1)) / shape * centre, 0.0)
 
     def _of_each(self, n: np.ndarray, name: str) -> np.ndarray:
