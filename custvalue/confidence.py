@@ -96,13 +96,15 @@ def stages_tested(calls: pd.DataFrame, cutoff: Any, as_of: Any, language: str = 
 
     ``calls`` is that table (:func:`custvalue.churn.confirmed`), ``cutoff`` the earlier day; None where there was none.
     """
-    dropped = calls.set_index("stage").loc["drop"]
+    told = calls.set_index("stage")
+    dropped = told.loc["drop"]
     if cutoff is None:
         return Sentence(text("findings.stages_untested", language))
     facts = {"cutoff": cutoff, "days": (as_of - cutoff).days}
     if not dropped["n_judged"]:
         return Sentence(text("findings.stages_tested_none", language, **facts))
-    shares = {"drop": dropped["share_confirmed"], "all": dropped["share_of_all"]}
+    declined = told["share_confirmed"].get("decline")
+    shares = {"drop": dropped["share_confirmed"], "decline": declined, "all": dropped["share_of_all"]}
     return Sentence(text("findings.stages_tested", language, **facts, **shares))
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from custvalue.columns import is_day
 from custvalue.errors import UsageError, nearest
+from custvalue.ids import places
 from custvalue.labels import catalogue, text
 from custvalue.predicates import check_rule
 
@@ -93,11 +94,24 @@ class HealthRules:
 
 def _drawn(table: pd.DataFrame, by: str) -> pd.DataFrame:
     """At most 20,000 customers who have a group, without the groups of fewer than ten of them."""
-    known = table[table[by].notna()]
-    known = known.sort_values("customer_id") if "customer_id" in known else known
-    known = known.sample(min(len(known), _SAMPLE), random_state=0).reset_index(drop=True)
-    sizes = known[by].astype("str").map(known[by].astype("str").value_counts())
-    return known[sizes >= _OF_GROUP].reset_index(drop=True)
+    known = np.flatnonzero(table[by].notna())
+    if "customer_id" in table:
+        known = known[table["customer_id"].iloc[known].argsort()]
+    rows = pd.Series(known).sample(min(len(known), _SAMPLE), random_state=0)
+    drawn = table.iloc[rows].reset_index(drop=True)
+    sizes = drawn[by].astype("str").map(drawn[by].astype("str").value_counts())
+    return drawn[sizes >= _OF_GROUP].reset_index(drop=True)
+
+
+def _codes(drawn: pd.DataFrame, by: str) -> np.ndarray:
+    """The groups by number, in the order of their codes."""
+    return pd.factorize(drawn[by].astype("str"), sort=True)[0]
+
+
+def _sized(table: pd.DataFrame, by: str) -> pd.Series:
+    """Customers of each group that there is, by its code."""
+    sizes = table[by].value_counts()
+    return sizes[sizes > 0].set_axis(sizes.index[sizes > 0].astype("str"))
 
 
 def _numbers(column: pd.Series) -> np.ndarray:
@@ -159,7 +173,7 @@ class _Measured:
 
 
 def _measured(drawn: pd.DataFrame, by: str, further: Collection[str], assets: Collection[str]) -> _Measured:
-    groups = drawn[by].astype("str").to_numpy()
+    groups = _codes(drawn, by)
     kinds = {"behaviour": _BEHAVIOUR, "money": _MONEY, "date": _DATE, "product": _PRODUCT, "assets": assets}
     features = {kind: _features(drawn, names) for kind, names in kinds.items()}
     every = _features(drawn, [*_BEHAVIOUR, *_MONEY, *_DATE, *_PRODUCT, *further])
@@ -173,7 +187,8 @@ def _measured(drawn: pd.DataFrame, by: str, further: Collection[str], assets: Co
 
 def _purpose(table: pd.DataFrame, by: str, actions: Collection[str] | None) -> Finding:
     known = set(catalogue("strategy").get(by, {})) if actions is None else set(actions)
-    share = float(table[by].dropna().astype("str").isin(known).mean()) if table[by].notna().any() else float("nan")
+    sizes = _sized(table, by)
+    share = float(sizes[sizes.index.isin(known)].sum() / sizes.sum()) if len(sizes) else float("nan")
     if np.isnan(share):
         return "unknown", "no_groups", share, 1.0
     return ("ok" if share == 1 else "warn" if share > 0 else "fail"), "purpose", share, 1.0
@@ -237,10 +252,11 @@ def _kept(table: pd.DataFrame, by: str, before: pd.DataFrame | None) -> tuple[fl
     """Share of the customers of both days who have the same group, and how many they are."""
     if before is None or "customer_id" not in table:
         return float("nan"), 0
-    both = table[["customer_id", by]].merge(before[["customer_id", by]], on="customer_id", suffixes=("", "_before"))
-    both = both.dropna()
-    same = both[by].astype("str") == both[f"{by}_before"].astype("str")
-    return (float(same.mean()) if len(both) else float("nan")), len(both)
+    rows = places(table["customer_id"], before["customer_id"])
+    now, then = table[by].iloc[rows >= 0].astype("str"), before[by].iloc[rows[rows >= 0]].astype("str")
+    known = now.notna().to_numpy() & then.notna().to_numpy()
+    same = now.to_numpy()[known] == then.to_numpy()[known]
+    return (float(same.mean()) if known.any() else float("nan")), int(known.sum())
 
 
 def _frozen(kept: tuple[float, int], made_on: dt.date | None, as_of: dt.date | None, rules: HealthRules) -> Finding:
@@ -268,7 +284,7 @@ def _agreement(drawn: pd.DataFrame, by: str, further: Collection[str]) -> float:
     features = _features(drawn, [*_BEHAVIOUR, *_MONEY, *_DATE, *_PRODUCT, *further])
     if features is None:
         return float("nan")
-    groups = drawn[by].astype("str").to_numpy()
+    groups = _codes(drawn, by)
     half = np.random.default_rng(0).permutation(len(groups)) % 2 == 0
     said = [_tree().fit(features[part], groups[part]).predict(features) for part in (half, ~half)]
     return float(adjusted_rand_score(*said))
@@ -297,7 +313,7 @@ def _resampling(
 
 
 def _sizes(table: pd.DataFrame, by: str, rules: HealthRules) -> dict[str, Finding]:
-    sizes = table[by].dropna().astype("str").value_counts()
+    sizes = _sized(table, by)
     if sizes.empty:
         nothing = ("unknown", "no_groups", float("nan"), float("nan"))
         return {"too_small": nothing, "one_holds_all": nothing}

@@ -17,6 +17,8 @@ def _words(values: pd.Series) -> pa.ChunkedArray | None:
     """The Arrow text behind a column; None where it holds anything else."""
     import pyarrow as pa
 
+    if values.dtype == "object" and pd.api.types.infer_dtype(values, skipna=True) == "string":
+        values = values.astype("str")
     if values.dtype != "str":
         return None
     array = pa.array(values.array)
@@ -34,6 +36,8 @@ def places(values: pd.Series, ids: pd.Series) -> np.ndarray:
     """
     import pyarrow.compute as pc
 
+    if not len(values):
+        return np.empty(0, dtype="int64")
     if values.reset_index(drop=True).equals(ids.iloc[: len(values)].reset_index(drop=True)):
         return np.where(values.isna(), -1, np.arange(len(values)))
     searched, known = _words(values), _words(ids)

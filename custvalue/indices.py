@@ -12,6 +12,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from custvalue.errors import DataError, UsageError, nearest
+from custvalue.ids import places
 from custvalue.predicates import check_rule
 from custvalue.referrals import referral_value
 
@@ -141,10 +142,17 @@ def _same_rows(customers: pd.DataFrame, attributes: pd.DataFrame) -> bool:
     return ids.equals(others)
 
 
-def _refuse_repeats(attributes: pd.DataFrame) -> None:
-    repeated = attributes["customer_id"][attributes["customer_id"].duplicated()].unique()
-    if len(repeated):
+def _rows(customers: pd.DataFrame, attributes: pd.DataFrame) -> np.ndarray:
+    """The row of each customer among the attributes, -1 where there is none; an id that is there twice is refused."""
+    ids = attributes["customer_id"]
+    found = places(ids, customers["customer_id"])
+    known = found >= 0
+    if (np.bincount(found[known], minlength=1) > 1).any() or ids[~known].duplicated().any():
+        repeated = ids[ids.duplicated()].unique()
         raise DataError("attribute_ids_repeat", n=len(repeated), example=repeated[0])
+    rows = np.full(len(customers), -1)
+    rows[found[known]] = np.flatnonzero(known)
+    return rows
 
 
 def aligned(customers: pd.DataFrame, attributes: pd.DataFrame | None) -> pd.DataFrame | None:
@@ -156,8 +164,7 @@ def aligned(customers: pd.DataFrame, attributes: pd.DataFrame | None) -> pd.Data
     """
     if attributes is None or _same_rows(customers, attributes):
         return attributes
-    _refuse_repeats(attributes)
-    rows = pd.Index(attributes["customer_id"]).get_indexer(customers["customer_id"])
+    rows = _rows(customers, attributes)
     found = attributes.drop(columns="customer_id").reset_index(drop=True).reindex(rows)
     return found.set_axis(customers.index).assign(customer_id=customers["customer_id"])
 
@@ -173,8 +180,7 @@ def attribute(customers: pd.DataFrame, attributes: pd.DataFrame | None, column: 
     """
     if attributes is None or column not in attributes:
         return pd.Series(np.nan, index=customers.index)
-    attributes = aligned(customers, attributes)
-    given = attributes[column]
+    given = aligned(customers, attributes[["customer_id", column]])[column]
     numbers = given if is_numeric_dtype(given) and not is_bool_dtype(given) else pd.to_numeric(given, errors="coerce")
     numbers = numbers.astype(float).where(np.isfinite(numbers.astype(float)))
     wrong = given[numbers.isna() & given.notna()]

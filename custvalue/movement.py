@@ -68,7 +68,7 @@ def _in_either(before: pd.DataFrame, now: pd.DataFrame, columns: Iterable[str]) 
 
     names = list(dict.fromkeys(columns))
     rows = places(now["customer_id"], before["customer_id"])
-    gone = np.setdiff1d(np.arange(len(before)), rows)
+    gone = np.flatnonzero(np.bincount(rows[rows >= 0], minlength=len(before)) == 0)
     rows_before, rows_now = np.append(rows, gone), np.append(np.arange(len(now)), np.full(len(gone), -1))
     both = _beside(before[["customer_id", *names]], now[["customer_id", *names]], rows_before, rows_now)
     return _with_money(both.assign(in_before=rows_before >= 0, in_now=rows_now >= 0))
@@ -209,7 +209,7 @@ def _came_or_went(both: pd.DataFrame, since: dt.date) -> pd.Series:
 
     day = pd.Timestamp(since)
     conditions = {
-        "new": ~both["in_before"] & (both["first_order_to"] > day),
+        "new": both["first_order_to"] > day,
         "corrected": ~(both["in_before"] & both["in_now"]),
         "returned": both["stage_from"].isin(_AWAY) & (both["last_order_to"] > day),
         "lost": (both["stage_to"] == "drop") & (both["stage_from"] != "drop"),
@@ -225,10 +225,11 @@ def _flows(before: pd.DataFrame, now: pd.DataFrame, since: dt.date) -> pd.DataFr
 def customer_flows(before: pd.DataFrame, now: pd.DataFrame, since: dt.date) -> pd.DataFrame:
     """Who came and who went since the earlier month, which ended on ``since``.
 
-    One row per flow, also an empty one: ``flow``: *new* (first order since then), *returned* (was in decline or drop
-    and ordered again since), *lost* (now in the stage drop, then not; lost as the model and the silence say, not as
-    anybody knows); n_customers; sales_12m and margin_12m (of the 12 months up to now, money), clv_from and clv_to
-    (expected value of 12 months, then and now), clv_change. Margin is missing where it is not known.
+    One row per flow, also an empty one: ``flow``: *new* (first order since then; also where an earlier one came back
+    as a whole), *returned* (was in decline or drop and ordered again since), *lost* (now in the stage drop, then not;
+    lost as the model and the silence say, not as anybody knows); n_customers; sales_12m and margin_12m (of the 12
+    months up to now, money), clv_from and clv_to (expected value of 12 months, then and now), clv_change. Margin is
+    missing where it is not known.
     """
     import pandas as pd
 

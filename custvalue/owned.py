@@ -1,4 +1,4 @@
-"""Who bought from which categories, as numbers: a customer a row, a category a column, and the distinct sets of them."""
+"""Who bought from which categories, as numbers: a customer a row, a category a column, and the sets of categories."""
 
 from __future__ import annotations
 

@@ -39,6 +39,8 @@ __all__ = [
 
 #: Codes of the tiers, best first.
 TIERS = ("platinum", "gold", "iron", "lead")
+#: Losses below this share of the profit of the other customers are told as small.
+_SMALL_LOSS = 0.01
 
 
 @dataclass(frozen=True)
@@ -200,10 +202,17 @@ def tier_cuts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def loss_key(served: pd.DataFrame) -> str:
-    """The sentence that tells how many customers cost more than they bring: some, none, or not known."""
-    if served["profit_12m"].isna().all():
+    """The sentence that tells how many customers cost more than they bring: some, none, or not known.
+
+    Losses of less than 1% of what the other customers bring are small: they call for no action.
+    """
+    profit = served["profit_12m"]
+    if profit.isna().all():
         return "findings.loss_makers_unknown"
-    return "findings.loss_makers" if (served["profit_12m"] < 0).any() else "findings.loss_makers_none"
+    if not (profit < 0).any():
+        return "findings.loss_makers_none"
+    small = -profit[profit < 0].sum() < _SMALL_LOSS * profit[profit > 0].sum()
+    return "findings.loss_makers_small" if small else "findings.loss_makers"
 
 
 def two_pyramids(

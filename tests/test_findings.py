@@ -72,7 +72,7 @@ def test_pairs_are_told_only_where_there_is_enough():
     assert said.startswith("2 pairs of categories")
 
 
-@pytest.mark.parametrize(("n", "said"), [(0, "Only 0"), (29, "Only 29"), (30, "Suggest the category most")])
+@pytest.mark.parametrize(("n", "said"), [(0, "Only 0"), (29, "Only 29"), (30, "Suggest to each customer")])
 def test_few_new_buyers_decide_nothing(n, said):
     test = pd.DataFrame(
         {"suggestion": ["chance", *crosssell.SUGGESTIONS], "n_customers": n, "hit_rate": [0.1, 0.3, 0.2]}

@@ -23,9 +23,14 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 # asked for without an import: the pin of the engine, and the tool the notebooks are opened with
 NOT_IMPORTED = {"jupyterlab", "sqlglot"}
-TOOLS = {"hatchling", "import-linter", "nbval", "pytest-xdist", "ruff"}
+TOOLS = {"playwright", "hatchling", "import-linter", "nbval", "pytest-xdist", "ruff"}
 CLIENT = {"jupyterlab", "lifetimes", "matplotlib", "nbval", "pandas", "papermill", "scikit-learn", "seaborn"}
-CONDA_NAMES = {"duckdb": "python-duckdb", "ibis-framework": "ibis-duckdb", "jupyter-client": "jupyter_client"}
+CONDA_NAMES = {
+    "duckdb": "python-duckdb",
+    "ibis-framework": "ibis-duckdb",
+    "jupyter-client": "jupyter_client",
+    "jupyterlab-server": "jupyterlab_server",
+}
 CONDA_ONLY = {"anywidget", "pip", "python"}  # anywidget: the extra of itables
 ADDRESS = re.compile(r"\w+://|index[-_]url[\s=]|find[-_]links|trusted[-_]host", re.IGNORECASE)
 REGISTRY = re.compile(r"://[\w.-]*(?:pypi|pythonhosted|anaconda|conda\.io|npmjs|debian|mirror)", re.IGNORECASE)
@@ -238,7 +243,9 @@ def share_of(installed: Path, cwd: Path) -> Path:
 def test_the_wheel_brings_notebooks_and_sample(installed, tmp_path):
     share = share_of(installed, tmp_path)
     assert share.resolve().is_relative_to(installed.parent.resolve())
-    assert [path.name for path in sorted((share / "notebooks").iterdir())] == [path.name for path in NOTEBOOKS]
+    brought = sorted(path.relative_to(share / "notebooks") for path in (share / "notebooks").rglob("*.ipynb"))
+    lessons = sorted((ROOT / "notebooks" / "workshop").glob("*.ipynb"))
+    assert brought == sorted(path.relative_to(ROOT / "notebooks") for path in (*NOTEBOOKS, *lessons))
     sample = {path.name: path.read_bytes() for path in (ROOT / "data" / "sample").iterdir()}
     assert {path.name: path.read_bytes() for path in (share / "sample").iterdir()} == sample
 

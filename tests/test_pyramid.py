@@ -307,6 +307,11 @@ def test_problem_customers_in_the_lead_tier_show():
     assert loss_key(served) == "findings.loss_makers"
 
 
+@pytest.mark.parametrize(("loss", "key"), [(-9.9, "findings.loss_makers_small"), (-10.0, "findings.loss_makers")])
+def test_losses_below_a_hundredth_of_the_profit_are_told_as_small(loss, key):
+    assert loss_key(pd.DataFrame({"profit_12m": [400.0, 600.0, 0.0, np.nan, loss]})) == key
+
+
 def test_without_margin_or_cost_the_page_says_what_could_not_be_done():
     unknown = with_profit(members([np.nan] * 3))
     assert profit_notes(unknown) == ("margin_unknown",)

@@ -130,8 +130,8 @@ def test_headings_explain_themselves_and_numbers_stand_right():
 @pytest.mark.parametrize(
     ("rows", "english", "chinese"),
     [
-        (5000, "… and 4,970 more rows", "……另有4,970行未显示"),
-        (31, "… and 1 more row", "……另有1行未显示"),
+        (5000, "… and 4,970 more rows", "……另有 4,970 行未显示"),
+        (31, "… and 1 more row", "……另有 1 行未显示"),
         (30, "", ""),
         (0, "No rows.", "没有记录。"),
     ],
@@ -211,8 +211,8 @@ def test_showing_leaves_the_table_alone():
 
 def test_a_sentence_puts_its_values_in():
     sentence = say("tables.more_rows", "zh", n=1234)
-    assert repr(sentence) == "……另有1,234行未显示"
-    assert sentence._repr_html_() == '<p class="cv-say">……另有1,234行未显示</p>'
+    assert repr(sentence) == "……另有 1,234 行未显示"
+    assert sentence._repr_html_() == '<p class="cv-say">……另有 1,234 行未显示</p>'
 
 
 def test_a_sentence_escapes_its_values():

@@ -129,7 +129,11 @@ def explore_customer(
 def explore_table(
     table: pd.DataFrame, language: str = "en", *, currency: str = "", interactive: bool | None = None
 ) -> None:
-    """A long table to sort, search and download as CSV; at most the first 10,000 rows are shown."""
+    """A long table to sort, search and download as CSV; at most the first 10,000 rows are shown.
+
+    >>> import pandas as pd
+    >>> explore_table(pd.DataFrame({"customer_id": ["C1"], "sales": [12.0]}))  # nothing where nobody sits before it
+    """
     if not is_interactive(interactive):
         return
     from IPython.display import display

@@ -67,7 +67,9 @@
       more.hidden = Boolean(wanted) || rows.length === few;
       more.textContent = open ? words.showFewer : filled(words.showMore, { n: rows.length - few });
       more.setAttribute("aria-expanded", open);
-      if (note) note.textContent = open && note.dataset.rest !== undefined ? note.dataset.rest : said;
+      if (!note) return;
+      note.textContent = open && note.dataset.rest !== undefined ? note.dataset.rest : said;
+      note.hidden = note.dataset.rest === "";
     }
 
     if (rows.length > 12) {

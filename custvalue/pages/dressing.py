@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import escape
 from typing import TYPE_CHECKING
 
 from custvalue.labels import describe, text
@@ -9,10 +11,12 @@ from custvalue.labels import describe, text
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
-__all__ = ["add_contents", "describe_images", "link_terms", "wrap_tables"]
+__all__ = ["add_contents", "describe_images", "hold_dates", "link_terms", "wrap_tables"]
 
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _LONG_CELL, _BRIEF_CELL = 30, 12
+_BREAKS = re.compile(r"[ \-]")
+_DATE = re.compile(r"\b\d{4}-\d\d(?:-\d\d)?\b")
 
 
 def _heading_above(tag: Tag) -> str:
@@ -31,7 +35,8 @@ def wrap_tables(soup: BeautifulSoup) -> None:
     """Let wide tables scroll in a named box; long cells keep a readable width, brief ones stay on one line."""
     for cell in soup("td"):
         said = cell.get_text()
-        kind = "cv-long" if len(said) > _LONG_CELL else "cv-brief" if len(said) <= _BRIEF_CELL and " " in said else ""
+        brief = len(said) <= _BRIEF_CELL and _BREAKS.search(said)
+        kind = "cv-long" if len(said) > _LONG_CELL else "cv-brief" if brief else ""
         if kind:
             cell["class"] = [*cell.get("class", []), kind]
     for table in soup("table"):
@@ -39,6 +44,23 @@ def wrap_tables(soup: BeautifulSoup) -> None:
             name = table.caption.get_text(" ", strip=True) if table.caption else _heading_above(table)
             box = {"class": "cv-scroll", "tabindex": "0", "role": "region", "aria-label": name}
             table.wrap(soup.new_tag("div", attrs=box))
+
+
+def hold_dates(soup: BeautifulSoup) -> None:
+    """Keep each date of a text on one line: browsers break lines at its hyphens.
+
+    >>> from bs4 import BeautifulSoup
+    >>> soup = BeautifulSoup("<p>as of 2025-12-31 &amp; before</p>", "html.parser")
+    >>> hold_dates(soup)
+    >>> str(soup)
+    '<p>as of <span class="cv-brief">2025-12-31</span> &amp; before</p>'
+    """
+    from bs4 import BeautifulSoup
+
+    for words in soup.find_all(string=_DATE):
+        if not words.find_parent(["td", "code", "pre", "style"]):
+            held = _DATE.sub(r'<span class="cv-brief">\g<0></span>', escape(words, quote=False))
+            words.replace_with(BeautifulSoup(held, "html.parser"))
 
 
 def _entry(soup: BeautifulSoup, heading: Tag) -> Tag:

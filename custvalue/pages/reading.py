@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from custvalue.labels import LANGUAGES
 from custvalue.pages.cleaning import clean
-from custvalue.pages.dressing import add_contents, describe_images, link_terms, wrap_tables
+from custvalue.pages.dressing import add_contents, describe_images, hold_dates, link_terms, wrap_tables
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -161,8 +161,8 @@ def read_page(notebook: NotebookNode, name: str, language: str = "en") -> Page:
     kept = _for_language(notebook, language)
     title = _title(kept, name)
     headlines = "\n".join(_output_html(cell) for cell in kept.cells if "headline" in _tags(cell))
-    headline = _parsed(headlines, describe_images, wrap_tables)
-    body = _parsed(_exporter().from_notebook_node(kept)[0], describe_images, wrap_tables)
+    headline = _parsed(headlines, describe_images, wrap_tables, hold_dates)
+    body = _parsed(_exporter().from_notebook_node(kept)[0], describe_images, wrap_tables, hold_dates)
     terms = dict.fromkeys((*link_terms(headline), *link_terms(body)))
     add_contents(body, language)
     return Page(name, title, _short(title), str(body), str(headline), tuple(terms))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from custvalue.labels import catalogue, describe, heading, text
+from custvalue.labels import catalogue, describe, heading, labels, text
 from custvalue.pages.cleaning import dangling
 from custvalue.pages.font import font_face
 from custvalue.pages.reading import Page
@@ -21,6 +21,8 @@ __all__ = ["PackFacts", "write_pages"]
 
 FIRST_PAGE = "06_monthly_review"
 GLOSSARY = "glossary.html"
+#: How the files of the lists to act on begin.
+_AUDIENCE = "audience_"
 _HTML_LANGUAGE = {"en": "en", "zh": "zh-Hans"}
 #: Words the script of the pages puts on its buttons and fields.
 _SCRIPT_WORDS = ("filter", "found", "sort_by", "show_more", "show_fewer", "enlarge", "reduce", "menu")
@@ -40,9 +42,19 @@ def _size(path: Path) -> str:
     return f"{max(path.stat().st_size, 1) / 1024:,.1f} KB"
 
 
+def _kind(path: Path) -> str:
+    """What a table of the pack is, whatever month or list it is of."""
+    if path.suffix == ".xlsx":
+        return "workbook"
+    return "audience" if path.stem.startswith(_AUDIENCE) else path.stem
+
+
 def _content(path: Path, language: str) -> str:
-    words = catalogue("pages").get(f"file_{path.stem}")
-    return words[language] if words else ""
+    words = catalogue("pages").get(f"file_{_kind(path)}")
+    if not words:
+        return ""
+    name = path.stem.removeprefix(_AUDIENCE)
+    return text(f"pages.file_{_kind(path)}", language, name=labels("audience", language).get(name, name))
 
 
 def _file(path: Path, language: str) -> dict[str, str]:
@@ -51,8 +63,11 @@ def _file(path: Path, language: str) -> dict[str, str]:
 
 
 def _files(folder: Path, language: str) -> list[dict[str, str]]:
-    """The tables of a pack, the scorecard first; those with a word on their content are for every reader."""
-    paths = sorted((folder / "tables").glob("*.*"), key=lambda path: (path.stem != "scorecard", path.name))
+    """The tables of a pack: the workbook, the lists, the scorecard; those with a word on them are for every reader."""
+    first = ("workbook", "audience", "scorecard")
+    places = {kind: place for place, kind in enumerate(first)}
+    found = (folder / "tables").glob("*.*")
+    paths = sorted(found, key=lambda path: (places.get(_kind(path), len(first)), path.name))
     return [_file(path, language) for path in paths]
 
 

@@ -25,6 +25,7 @@ from custvalue.plots.style import (
     shorten,
     values,
     words,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -39,13 +40,14 @@ _MOST_ROWS = 15
 def _names(results: pd.DataFrame, by: str, language: str, known: Mapping[str, str] | None) -> list[str]:
     said = known or {}
     plain = words(by, results[by], language)
-    return [shorten(said.get(str(code), word)) for code, word in zip(results[by], plain, strict=True)]
+    return [shorten(said.get(str(code), word), 52) for code, word in zip(results[by], plain, strict=True)]
 
 
 def _named_rows(results: pd.DataFrame, by: str, language: str, known: Mapping[str, str] | None) -> list[str]:
     """Each row's name with how many were written to and how many held out."""
     sizes = zip(_names(results, by, language, known), results["n_sent"], results["n_held_out"], strict=True)
-    return [text("plots.uplift_row", language, word=word, sent=sent, out=out) for word, sent, out in sizes]
+    rows = [text("plots.uplift_row", language, word=word, sent=sent, out=out) for word, sent, out in sizes]
+    return [wrapped(row, 34) for row in rows]
 
 
 def _with_range(ax: Axes, place: float, middle: float, low: float, high: float, colour: str, label: str = "") -> None:
@@ -75,7 +77,7 @@ def plot_uplift(
     'mail (900 / 100 held out)'
     """
     rows = results[results["uplift"].notna()].head(_MOST_ROWS)
-    ax = new_axes(ax, 2.2 + 0.42 * max(len(rows), 2))
+    ax = new_axes(ax, 2.2 + 0.52 * max(len(rows), 2))
     ax.set_title(text("plots.uplift_title", language, level=level))
     if rows.empty:
         return note(ax, text("plots.uplift_none", language))
@@ -116,7 +118,7 @@ def plot_responses(
     'Share who responded'
     """
     rows = results[results["response_rate"].notna()].head(_MOST_ROWS)
-    ax = new_axes(ax, 2.2 + 0.42 * max(len(rows), 2))
+    ax = new_axes(ax, 2.2 + 0.52 * max(len(rows), 2))
     ax.set_title(text("plots.response_title", language))
     if rows.empty:
         return note(ax, text("plots.empty", language))

@@ -174,8 +174,10 @@ def plot_cluster_evidence(
 
 
 def _standardised(features: pd.DataFrame) -> pd.DataFrame:
-    spread = features.std(ddof=0)
-    return ((features - features.mean()) / spread.where(spread > 0)).fillna(0.0)
+    """Signed logarithms, as clusters are cut on, less their mean in standard deviations."""
+    logs = np.sign(features) * np.log1p(features.abs())
+    spread = logs.std(ddof=0)
+    return ((logs - logs.mean()) / spread.where(spread > 0)).fillna(0.0)
 
 
 def _cluster_names(centres: pd.DataFrame, language: str) -> list[str]:
@@ -194,7 +196,8 @@ def plot_clusters(centres: pd.DataFrame, *, ax: Axes | None = None, language: st
     """What tells the clusters apart: the median of each feature, coloured by its place among them.
 
     ``centres`` has one row per cluster: cluster, the features (numbers), perhaps n_customers and traits. The colour
-    is the median less the mean of the medians, in their standard deviations; the median is written.
+    is the logarithm of the median less the mean of these logarithms, in their standard deviations; the median is
+    written.
 
     >>> centres = pd.DataFrame({"cluster": ["1", "2"], "sales": [900.0, 50.0], "n_orders": [12, 1]})
     >>> len(plot_clusters(centres).texts)

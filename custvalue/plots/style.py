@@ -259,10 +259,14 @@ def legend_below(ax: Axes, columns: int = 4) -> None:
     ax.legend(ncols=columns, columnspacing=1.4, handlelength=1.4, **place)
 
 
+#: The luminance on which ``INK`` and white stand out equally.
+_EVEN = 0.245
+
+
 def _readable_on(colour: Any) -> str:
     """Dark or white letters, whichever stands out more from a colour (contrast by WCAG 2)."""
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour[:3])
-    return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.2 else "white"
+    return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > _EVEN else "white"
 
 
 def heat(ax: Axes, shades: pd.DataFrame, written: pd.DataFrame, **options: Any) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from custvalue.errors import UsageError, nearest
+from custvalue.ids import joined, places
 from custvalue.positioning.rules import PositioningRules
 
 __all__ = ["FACTORS", "BuyingFactors", "buying_factors", "factor_table"]
@@ -62,7 +63,7 @@ def factor_table(customers: pd.DataFrame, habits: pd.DataFrame, campaigns: pd.Da
     [['a', 0.69, -0.69, nan, 0.2, 0.6, 0.1, 1.0, 0.25]]
     """
     ids = customers["customer_id"].reset_index(drop=True)
-    own = habits.set_index("customer_id").reindex(ids).reset_index(drop=True)
+    own = habits.reset_index(drop=True).reindex(places(ids, habits["customer_id"])).reset_index(drop=True)
     returns = (customers["n_returns"] / customers["n_orders"].where(customers["n_orders"] > 0)).to_numpy(dtype=float)
     return pd.DataFrame(
         {
@@ -160,15 +161,13 @@ def buying_factors(
     if by not in table:
         allowed = [str(column) for column in table]
         raise UsageError("unknown_column", got=by, nearest=nearest(by, allowed), allowed=", ".join(allowed))
-    used = [name for name in FACTORS if name in factors and factors[name].nunique() > 1]
-    joined = table[["customer_id", by]].merge(factors[["customer_id", *used]], on="customer_id").dropna(subset=by)
-    result = (
-        _differences(joined, by, used) if used and len(joined) else pd.DataFrame(columns=[by, *_COLUMNS], dtype=float)
-    )
+    used = [name for name in FACTORS if name in factors and factors[name].min() < factors[name].max()]
+    both = joined(table[["customer_id", by]], factors[["customer_id", *used]]).dropna(subset=by)
+    result = _differences(both, by, used) if used and len(both) else pd.DataFrame(columns=[by, *_COLUMNS], dtype=float)
     result = result.dropna(subset="difference")
     result = result.assign(p_value=_adjusted(result["p_value"].astype(float)))
     listed = (result["p_value"] <= rules.chance) & (result["difference"] >= rules.smallest_difference)
     place = result["difference"].where(listed).groupby(result[by], observed=True).rank(ascending=False)
     result = result.assign(factor=pd.Categorical(result["factor"], categories=FACTORS), rank=place)
     result = result.sort_values([by, "difference"], ascending=[True, False], kind="stable", ignore_index=True)
-    return BuyingFactors(result[[by, *_COLUMNS]], by, tuple(used), _notes(result, by, joined, used))
+    return BuyingFactors(result[[by, *_COLUMNS]], by, tuple(used), _notes(result, by, both, used))
