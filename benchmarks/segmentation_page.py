@@ -52,7 +52,7 @@ class Clock:
 
 
 def shop_of(n: int) -> Shop:
-    """Invented customers in the order of their ids, as the customer table has them; words as ``event_rows`` has them."""
+    """Invented customers in the order of their ids, as the customer table has them; words as in ``event_rows``."""
     rng = np.random.default_rng(1)
     customers, attributes, baskets = customers_of(n)
     ids = pd.Series([f"C{number:08}" for number in range(n)], dtype="str")

@@ -147,6 +147,7 @@ def test_a_notebook_runs_under_plain_papermill(path, language, sample, known, tm
     assert bool(CHINESE.search("".join(texts(done)))) == (language == "zh")
     of_customers = tables_of_customers(tables)
     assert of_customers
-    assert all(ids == known[given] for ids in of_customers)
+    assert all(ids <= known[given] for ids in of_customers)
+    assert known[given] in of_customers
     if path.stem.startswith("00"):
         assert any(meant in text for text in texts(done))

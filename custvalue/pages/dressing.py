@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["add_contents", "describe_images", "hold_dates", "link_terms", "wrap_tables"]
 
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-_LONG_CELL, _BRIEF_CELL = 30, 12
+_LONG_CELL, _BRIEF_CELL, _BRIEF_HEAD = 30, 12, 6
 _BREAKS = re.compile(r"[ \-]")
 _DATE = re.compile(r"\b\d{4}-\d\d(?:-\d\d)?\b")
 
@@ -88,14 +88,15 @@ def add_contents(soup: BeautifulSoup, language: str) -> None:
 
 
 def link_terms(soup: BeautifulSoup) -> tuple[str, ...]:
-    """Link the headings of known columns to the glossary; returns the columns, each once."""
+    """Link the headings of known columns to the glossary, brief ones in one piece; returns the columns, each once."""
     known = []
     for head in soup("th", attrs={"data-column": True}):
         column = head["data-column"]
         del head["data-column"]
         if describe(column):
             known.append(column)
-            link = soup.new_tag("a", attrs={"class": "cv-term", "href": f"glossary.html#{column}"})
+            kind = "cv-term cv-brief" if len(head.get_text()) <= _BRIEF_HEAD else "cv-term"
+            link = soup.new_tag("a", attrs={"class": kind, "href": f"glossary.html#{column}"})
             link.extend(list(head.contents))
             head.append(link)
     return tuple(dict.fromkeys(known))

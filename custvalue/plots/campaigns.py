@@ -35,6 +35,8 @@ __all__ = ["plot_responses", "plot_uplift"]
 
 _COLOURS = {"works": GREEN, "harms": ORANGE, "too_few": "#c4c4c4"}
 _MOST_ROWS = 15
+#: The longest line of a name, in Latin letters.
+_LINE = 30
 
 
 def _names(results: pd.DataFrame, by: str, language: str, known: Mapping[str, str] | None) -> list[str]:
@@ -43,11 +45,19 @@ def _names(results: pd.DataFrame, by: str, language: str, known: Mapping[str, st
     return [shorten(said.get(str(code), word), 52) for code, word in zip(results[by], plain, strict=True)]
 
 
+def _named_row(word: str, sent: int, out: int, language: str) -> str:
+    """The name and its counts on one line where they fit, else the counts below it."""
+    line = text("plots.uplift_row", language, word=word, sent=sent, out=out)
+    if shorten(line, _LINE) == line:
+        return line
+    counts = text("plots.uplift_row", language, word="", sent=sent, out=out).strip()
+    return f"{wrapped(word, _LINE)}\n{counts}"
+
+
 def _named_rows(results: pd.DataFrame, by: str, language: str, known: Mapping[str, str] | None) -> list[str]:
     """Each row's name with how many were written to and how many held out."""
     sizes = zip(_names(results, by, language, known), results["n_sent"], results["n_held_out"], strict=True)
-    rows = [text("plots.uplift_row", language, word=word, sent=sent, out=out) for word, sent, out in sizes]
-    return [wrapped(row, 34) for row in rows]
+    return [_named_row(word, sent, out, language) for word, sent, out in sizes]
 
 
 def _with_range(ax: Axes, place: float, middle: float, low: float, high: float, colour: str, label: str = "") -> None:
