@@ -105,7 +105,7 @@ def sets_apart(
     >>> rows = pd.DataFrame({"tier": ["gold"], "attribute": ["region"], "level": ["north"], "lift": [1.8],
     ...                      "share_here": [0.36], "share_others": [0.2]})
     >>> sets_apart(rows, "tier")
-    B · Gold: Region "north" 1.80 times as frequent as among the others (36.0% against 20.0%).
+    B · Gold: Region "north" 1.80 times as common as among the others (36.0% against 20.0%).
     """
     if rows.empty:
         return Sentences((text("findings.sets_apart_none", language),))

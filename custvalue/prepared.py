@@ -137,10 +137,12 @@ def shared(
     *,
     save: Callable[[T, Path], None] = _dump,
     load: Callable[[Path], T] = _load,
+    reload: bool = False,
 ) -> T:
     """A result of this run: taken if somebody made it, made and kept if nobody did; waited for while somebody does.
 
-    ``depends_on`` is everything the result depends on; its ``repr`` must tell two values apart.
+    ``depends_on`` is everything the result depends on; its ``repr`` must tell two values apart. With ``reload`` who
+    made it also takes what was kept: memory is then held by nobody.
     """
     folder = _folder()
     if folder is None:
@@ -155,7 +157,7 @@ def shared(
             return load(path)
         value = make()
         _keep(value, path, save)
-        return value
+        return load(path) if reload and path.exists() else value
 
 
 def _save_orders(orders: Orders, path: Path) -> None:
@@ -193,12 +195,15 @@ def _save_local(orders: Orders, path: Path) -> None:
 
 
 def shared_orders(data: Any, settings: Any, how: Mapping[str, Any], make: Callable[[], Orders]) -> Orders:
-    """Cleaned orders, read once for the notebooks of a run; ``how`` is whatever else steers the reading."""
+    """Cleaned orders, read once for the notebooks of a run; ``how`` is whatever else steers the reading.
+
+    Where they were put into the folder the rows are those that lie there, not in memory.
+    """
     state = files_state(data)
     if state is None or _folder() is None:
         return make()
     key = _hash(state, settings, dict(how))
-    orders = shared("orders", (key,), make, save=_save_local, load=_load_orders)
+    orders = shared("orders", (key,), make, save=_save_local, load=_load_orders, reload=True)
     _known[key] = orders
     return orders
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from custvalue.config import Settings
     from custvalue.transactions import Orders
 
-__all__ = ["preparing"]
+__all__ = ["preparing", "put_down"]
 
 
 def _steps(orders: Orders, settings: Settings) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -29,6 +29,17 @@ def _steps(orders: Orders, settings: Settings) -> Iterator[tuple[str, Callable[[
     yield "earlier_month", lambda: customer_table(orders, day)
 
 
+def put_down(data: str, orders: Orders, settings: Settings) -> Orders:
+    """The orders as the notebooks will find them, whose rows lie in the shared folder and not in memory.
+
+    To be called within :func:`custvalue.prepared.sharing`; ``data`` and ``settings`` are those the notebooks will ask
+    with.
+    """
+    from custvalue.prepared import shared_orders
+
+    return shared_orders(data, settings, {"whole_file": False}, lambda: orders)
+
+
 @contextmanager
 def preparing(data: str, orders: Orders, settings: Settings, notebooks: Collection[Path]) -> Iterator[None]:
     """Put the orders where the notebooks find them, and make the results whose functions they name; to be entered
@@ -37,10 +48,8 @@ def preparing(data: str, orders: Orders, settings: Settings, notebooks: Collecti
     ``data`` and ``settings`` are those the notebooks will ask with. A notebook that needs a result waits for it instead
     of making it again. A failure here is left to the notebook that asks: it fails in turn, and its cell is named.
     """
-    from custvalue.prepared import shared_orders
-
     asked = "".join(path.read_text("utf-8") for path in notebooks)
-    kept = shared_orders(data, settings, {"whole_file": False}, lambda: orders)
+    kept = put_down(data, orders, settings)
     over = threading.Event()
 
     def make() -> None:

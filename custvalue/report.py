@@ -139,6 +139,21 @@ def _from_folder(job: _Job) -> str:
     return str(job.staging / job.data) if job.data == _FRAME else job.data
 
 
+def _put_down(job: _Job, orders: Orders) -> Orders:
+    """The orders from the folder the notebooks share: this process need not hold their rows while they run."""
+    import gc
+
+    from custvalue.config import load_settings
+    from custvalue.prepared import sharing
+    from custvalue.preparing import put_down
+
+    settings = load_settings(job.config, job.data, as_of=str(orders.as_of), language=job.language)
+    with sharing(job.staging / _PREPARED):
+        kept = put_down(_from_folder(job), orders, settings)
+    gc.collect()
+    return kept
+
+
 def _run_notebooks(job: _Job, orders: Orders, time_limit: float, progress: bool) -> dict[str, float]:
     """Execute the notebooks into the staging folder and clear what only the run needed."""
     from custvalue.config import load_settings
@@ -289,6 +304,7 @@ def _report(
         job = _Job(
             named, variables, _source_name(data), config, settings.language, settings.pdf, out, folder, known, warm, log
         )
+        orders = _put_down(job, orders)
         manifest = _filled(job, data, orders, **limits)
         publish(folder, out / month)
         log.info("%s published", month)

@@ -252,7 +252,7 @@ def _in_words(scorecard: pd.DataFrame, language: str) -> pd.DataFrame:
 
 
 def _summary_sheet(
-    book: _Book, as_of: dt.date, scorecard: pd.DataFrame, found: Audiences | None, results: pd.DataFrame | None
+    book: _Book, as_of: dt.date, scorecard: pd.DataFrame, found: Audiences | None, told: pd.DataFrame | None
 ) -> None:
     sheet, language = book.sheet("summary"), book.language
     sheet.set_column(0, 0, 46)
@@ -263,14 +263,18 @@ def _summary_sheet(
     row = book.line(sheet, row, said) + 1
     if found is not None:
         row = book.table(sheet, row, _worded(found.summary, language, {"audience": found.titles})) + 1
-    if results is not None and len(results):
-        told = results[[results.columns[0], *(name for name in _RESULTS if name in results)]]
-        row = book.table(sheet, row, _worded(told, language, {})) + 1
+    if told is not None and len(told):
+        row = book.table(sheet, row, told) + 1
     remarks = list(notes("audiences", found.notes, language).texts) if found is not None else []
     if len(scorecard) > SCORECARD_ROWS:
         remarks.append(text("tables.workbook_cut", language, n=SCORECARD_ROWS, all=len(scorecard)))
     for remark in remarks:
         row = book.line(sheet, row, remark)
+
+
+def _told(results: pd.DataFrame, language: str, words: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """What the summary shows of the campaigns, in words."""
+    return _worded(results[[results.columns[0], *(name for name in _RESULTS if name in results)]], language, words)
 
 
 def _glossary(book: _Book, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -292,14 +296,16 @@ def save_workbook(
     *,
     language: str = "en",
     currency: str = "",
+    words: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
     """Write ``custvalue-YYYY-MM.xlsx``: summary, tiers, matrix, stages, audiences, scorecard, glossary.
 
     ``found`` are the audiences of the month (:func:`custvalue.audiences.audience_lists`), ``results`` those of the
-    campaigns (:func:`custvalue.uplift.campaign_results`). An empty ``folder`` writes nothing. Headings stay and have
-    filters, numbers their unit; tiers and stages have a chart. Text is written as text, so that nothing in the data
-    can become a formula or a link. Of more than 50,000 customers the most valuable are on the sheet of the scorecard,
-    and the summary says so. The same input gives the same bytes.
+    campaigns (:func:`custvalue.uplift.campaign_results`), ``words`` those of the data's own codes, {column: {code:
+    word}}. An empty ``folder`` writes nothing. Headings stay and have filters, numbers their unit; tiers and stages
+    have a chart. Text is written as text, so that nothing in the data can become a formula or a link. Of more than
+    50,000 customers the most valuable are on the sheet of the scorecard, and the summary says so. The same input gives
+    the same bytes.
 
     >>> save_workbook("", dt.date(2025, 12, 31), None)
     """
@@ -309,7 +315,8 @@ def save_workbook(
     book = _Book(Path(folder) / workbook_name(as_of), as_of, language, currency)
     best = scorecard.sort_values(["clv_12m", "customer_id"], ascending=[False, True], kind="stable")
     shown = _in_words(best.head(SCORECARD_ROWS), language)
-    _summary_sheet(book, as_of, scorecard, found, results)
+    told = None if results is None else _told(results, language, words or {})
+    _summary_sheet(book, as_of, scorecard, found, told)
     _group_sheet(book, "tiers", ["tier"], scorecard, charted=True)
     _group_sheet(book, "matrix", ["quadrant", "value_class"], scorecard, charted=False)
     _group_sheet(book, "stages", ["stage"], scorecard, charted=True)

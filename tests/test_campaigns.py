@@ -364,3 +364,16 @@ def test_wrong_calls():
         CampaignRules(response_days=0)
     with pytest.raises(UsageError, match=r"campaigns\.level"):
         CampaignRules(level=1.0)
+
+
+def test_long_names_are_on_lines_of_their_own_and_keep_their_counts():
+    """Of two lists whose names begin alike the whole name is seen, and the counts are never cut off."""
+    names = {"a": "Build: valuable customers overdue for an order", "b": "Build: new customers"}
+    results = campaign_results(pd.concat([mailing(1448, 30, 152, 2, "a"), mailing(90, 9, 10, 0, "b")]))
+    said = [label.get_text() for label in cv.plot_uplift(results, labels=names).get_yticklabels()]
+    assert said == [
+        "Build: valuable customers overdue\nfor an order\n(1,448 / 152 held out)",
+        "Build: new customers\n(90 / 10 held out)",
+    ]
+    longest = cv.plot_responses(results, labels={"a": "x" * 300}).get_yticklabels()[0].get_text()
+    assert max(map(len, longest.split("\n"))) < 60

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from custvalue import crosssell, findings
+from custvalue.confidence import stages_tested
 from custvalue.config import load_settings
 from custvalue.crosssell import CrossSellRules
 from custvalue.customers import customer_table
@@ -86,7 +87,7 @@ def test_few_new_buyers_decide_nothing(n, said):
     [
         (["fail", "warn", "ok"], "1 check of 3 found a fault; begin with: No purpose."),
         (["ok", "warn", "unknown"], "No fault among 2 checks; look into 1, first: By product only."),
-        (["ok", "ok", "unknown"], "All 2 checks that could be made are passed."),
+        (["ok", "ok", "unknown"], "The segmentation passes 2 checks, all that could be made: nothing wrong was found."),
         (["unknown"] * 3, "The data are too few for any check."),
     ],
 )
@@ -113,3 +114,11 @@ def test_without_an_events_file_there_are_no_rows(tmp_path, rows):
     events = event_rows(tmp_path, load_settings(data=tmp_path))
     assert events.empty
     assert str(events["event_date"].dtype) == "datetime64[s]"
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "in decline 60.0%"), ("zh", "判为衰退的为 60.0%")])
+def test_the_test_of_the_stages_says_how_often_a_decline_was_right(language, said):
+    calls = {"stage": ["decline", "drop"], "n_judged": 9, "share_confirmed": [0.6, 0.9], "share_of_all": 0.5}
+    tested = stages_tested(pd.DataFrame(calls), DAY, DAY + dt.timedelta(days=365), language)
+    assert said in tested.text
+    assert "90.0%" in tested.text

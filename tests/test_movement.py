@@ -335,3 +335,16 @@ def test_a_shop_of_one_time_buyers_says_that_nothing_can_be_valued():
     said = five_things(totals(orders_by_month(orders), before, now), before, alike, now, bridge)
     assert before.notes == ("first",)
     assert "nothing can be valued" in said.sentences[1].text.lower()
+
+
+def test_who_ordered_anew_after_his_only_order_came_back_is_new():
+    """He stood in the earlier report, but his first order is of this month: the page says so everywhere alike."""
+    known = BEFORE.head(1).assign(customer_id="again")
+    now = known.assign(first_order=pd.Timestamp("2025-12-04"), last_order=pd.Timestamp("2025-12-04"), clv_12m=70.0)
+    before = pd.concat([BEFORE, known], ignore_index=True)
+    flows = customer_flows(before, pd.concat([BEFORE, now], ignore_index=True), SINCE).set_index("flow")
+    assert flows.loc["new", "n_customers"] == 1
+    assert flows.loc["new", "clv_change"] == 70.0 - known["clv_12m"].iloc[0]
+    bridge = value_bridge(before, pd.concat([BEFORE, now]), pd.concat([BEFORE, now]), SINCE).set_index("bridge_part")
+    assert bridge.loc["new", "n_customers"] == 1
+    assert "corrected" not in bridge.index

@@ -217,6 +217,14 @@ def test_a_long_table_is_searched_sorted_and_unfolded_with_the_keyboard(browser,
         assert seen.said == []
 
 
+def test_rows_that_the_button_counts_are_not_counted_again_below_it(browser, pack, tmp_path):
+    page = a_list(pack, tmp_path)
+    page.write_text(page.read_text("utf-8").replace('data-rest="rest"', 'data-rest=""'), "utf-8")
+    with visit(browser, page.as_uri()) as seen:
+        assert "30" in seen.page.locator(".cv-more").inner_text()
+        assert not seen.page.locator(".cv-rows").is_visible()
+
+
 def test_without_scripts_a_page_shows_all_its_rows(browser, pack, tmp_path):
     with visit(browser, a_list(pack, tmp_path).as_uri(), java_script_enabled=False) as seen:
         assert seen.page.locator("tbody tr:visible").count() == 40

@@ -296,6 +296,13 @@ def test_nothing_set_aside_and_empty_tables():
         assert check_words(chart(empty, language="zh")) == ["这里没有可以显示的数据。"]
 
 
+def test_clusters_are_coloured_on_logs_as_they_are_cut():
+    centres = pd.DataFrame({"cluster": list("1234"), "sales": [5430.0, 1653.0, 738.0, 351.0]})
+    shades = plots.plot_clusters(centres).collections[0].get_array().ravel()
+    assert shades[1] > 0 > shades[2], "above the average of the logarithms, though below that of the amounts"
+    assert shades.sum() == pytest.approx(0)
+
+
 def test_one_cluster_has_no_colour_and_its_numbers():
     words = check_words(plots.plot_clusters(CENTRES[:1], currency="CNY"))
     assert {"48,200", "31", "Cluster 1: 120\nrecent, frequent, high spend"} <= set(words)

@@ -267,3 +267,20 @@ def test_a_notebook_that_asks_for_the_history_is_given_the_folder_of_the_packs(t
     pack = run_report(write_orders(tmp_path), tmp_path / "out", notebooks=notebooks, progress=False)
     assert f"packs in {tmp_path / 'out'}" in (pack.folder / "01_asks.html").read_text("utf-8")
     assert "False" in (pack.folder / "02_does_not.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "Key accounts"), ("zh", "大客户")])
+def test_workbook_and_lists_stand_first_among_the_tables(tmp_path, language, title):
+    """They are what sales works with; each says in words what it is, a list of the user's own by its name."""
+    from custvalue.pages.writing import _files
+
+    (tmp_path / "tables").mkdir()
+    names = ["audiences.parquet", "audience_key_accounts.csv", "audience_mine.csv", "backtest.csv", "scorecard.csv"]
+    for name in (*names, "custvalue-2025-12.xlsx"):
+        (tmp_path / "tables" / name).write_text("x")
+    files = _files(tmp_path, language)
+    first = ["custvalue-2025-12.xlsx", "audience_key_accounts.csv", "audience_mine.csv", "scorecard.csv"]
+    assert [file["name"] for file in files][:4] == first
+    assert title in files[1]["content"]
+    assert "mine" in files[2]["content"]
+    assert [file["content"] for file in files[4:]] == ["", ""]

@@ -220,9 +220,10 @@ def test_campaigns_are_in_the_summary(tmp_path, scorecard):
     out = np.arange(1000) % 2 == 0
     sent = {"customer_id": [f"C{i}" for i in range(1000)], "campaign": "win_back", "hold_out": out, "responded": ~out}
     sent = with_responses(pd.DataFrame(sent).assign(sent_date=pd.Timestamp("2025-06-01")))
-    save_workbook(tmp_path, DAY, scorecard, None, cv.campaign_results(sent))
+    own = {"campaign": {"win_back": "We miss you"}}
+    save_workbook(tmp_path, DAY, scorecard, None, cv.campaign_results(sent), words=own)
     words = [str(cell) for row in opened(tmp_path)["Summary"].iter_rows(values_only=True) for cell in row]
-    assert {"win_back", "Works", "Uplift"} <= set(words)
+    assert {"We miss you", "Works", "Uplift"} <= set(words)
 
 
 def packs(root, lists, *months):

@@ -36,7 +36,7 @@ __all__ = ["plot_responses", "plot_uplift"]
 _COLOURS = {"works": GREEN, "harms": ORANGE, "too_few": "#c4c4c4"}
 _MOST_ROWS = 15
 #: The longest line of a name, in Latin letters.
-_LINE = 30
+_LINE = 34
 
 
 def _names(results: pd.DataFrame, by: str, language: str, known: Mapping[str, str] | None) -> list[str]:
@@ -58,6 +58,13 @@ def _named_rows(results: pd.DataFrame, by: str, language: str, known: Mapping[st
     """Each row's name with how many were written to and how many held out."""
     sizes = zip(_names(results, by, language, known), results["n_sent"], results["n_held_out"], strict=True)
     return [_named_row(word, sent, out, language) for word, sent, out in sizes]
+
+
+def _name_rows(ax: Axes, results: pd.DataFrame, by: str, language: str, known: Mapping[str, str] | None) -> None:
+    """The names at the rows, their lines far enough apart for Chinese too."""
+    row_axis(ax, _named_rows(results, by, language, known))
+    for said in ax.get_yticklabels():
+        said.set_linespacing(1.35)
 
 
 def _with_range(ax: Axes, place: float, middle: float, low: float, high: float, colour: str, label: str = "") -> None:
@@ -99,7 +106,7 @@ def plot_uplift(
         _with_range(ax, place, middle, low, high, _COLOURS.get(worked, GREY), told.pop(worked, ""))
         style = {"ha": "center", "va": "bottom", "color": INK, "xytext": (0, 6), "textcoords": "offset points"}
         ax.annotate(f"{100 * middle:+.1f}%", (middle, place), bbox=ON_WHITE, **style)
-    row_axis(ax, _named_rows(rows, by, language, labels))
+    _name_rows(ax, rows, by, language, labels)
     ax.set_ylim(len(rows) - 0.5, -0.75)
     number_axis(ax.xaxis, "share")
     ax.set_xlabel(text("plots.uplift_axis", language))
@@ -141,7 +148,7 @@ def plot_responses(
     out = text("plots.response_out", language)
     places = np.arange(len(rows)) + 0.22
     ax.plot(rows["response_rate_out"], places, "D", color=GREY, markersize=6, label=out, clip_on=False)
-    row_axis(ax, _named_rows(rows, by, language, labels))
+    _name_rows(ax, rows, by, language, labels)
     ax.set_xlim(left=0, right=1.12 * max(limits[:, 2].max(), plain_mail, rows["response_rate_out"].max()))
     number_axis(ax.xaxis, "share")
     ax.set_xlabel(text("plots.response_axis", language))
