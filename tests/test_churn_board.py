@@ -25,6 +25,13 @@ def years(now, before, squares, **columns):
     return table.assign(**({"tenure_days": 900, "customer_id": [str(i) for i in range(len(table))]} | columns))
 
 
+def test_equal_risks_at_the_end_of_the_list_are_taken_by_customer():
+    table = pd.DataFrame({"customer_id": list("dcbae"), "stage": "decline", "value_at_risk": [5.0, 5, 5, 9, None]})
+    assert leaving(table, 2)["customer_id"].tolist() == ["a", "b"]
+    assert leaving(table, 9)["customer_id"].tolist() == ["a", "b", "c", "d", "e"]
+    assert leaving(table, 0).empty
+
+
 @pytest.mark.parametrize("n", [1, 4, 9, 30])
 def test_equal_orders_have_the_mid_p_of_fair_coins(n):
     k = np.arange(n + 1)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -24,6 +27,7 @@ from custvalue.pipeline import (
     two_months,
 )
 from custvalue.prepared import VARIABLE, key_of, shared, shared_by, sharing
+from custvalue.preparing import put_down
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +201,49 @@ def test_a_data_frame_is_shared_by_nobody(rows, private):
     with sharing(private):
         read(rows)
         assert made(private) == set()
+
+
+def test_orders_put_down_are_held_by_the_folder_and_not_in_memory(small, private):
+    settings = load_settings(data=small)
+    orders = read(small, settings)
+    held = weakref.ref(orders.table.get_backend())
+    rows, columns = orders.table.order_by("row_number").execute(), list(orders.quarantine.columns)
+    with sharing(private):
+        orders = put_down(str(small), orders, settings)
+        gc.collect()
+        assert held() is None, "the engine that read the file still holds its rows"
+        assert key_of(orders)
+        assert_frame_equal(orders.table.order_by("row_number").execute(), rows)
+        assert list(orders.quarantine.columns) == columns
+
+
+def test_orders_that_can_not_be_put_down_are_kept_as_they_are(rows, private):
+    data = pd.DataFrame(rows)
+    settings = load_settings()
+    orders = read(data, settings)
+    with sharing(private):
+        assert put_down(data, orders, settings) is orders
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")
+def test_the_engine_gives_back_the_memory_of_a_query():
+    said = subprocess.run([sys.executable, "-c", _LARGE_QUERY], capture_output=True, text=True, check=True).stdout
+    length, kept = said.split()
+    assert length == "32"
+    assert int(kept) < 150, f"{kept} MB are kept after the query"
+
+
+_LARGE_QUERY = """
+from pathlib import Path
+from custvalue.engine import local_engine
+
+def resident():
+    return next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if "VmRSS" in line)
+
+engine = local_engine()
+engine.raw_sql("create view texts as select md5(i::text) as m from range(4000000) t(i)")
+texts = engine.table("texts")
+texts.limit(1).execute()
+before = resident()
+print(len(texts.distinct().limit(5_000_000).m.max().execute()), (resident() - before) // 1024)
+"""
