@@ -87,6 +87,14 @@ def _state(path: Path) -> tuple[str, int, int]:
     return str(path), found.st_size, found.st_mtime_ns
 
 
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file())
+    if path.exists():
+        return [path]
+    return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+
+
 def files_state(data: Any) -> tuple[Any, ...] | None:
     """What tells one state of the files of ``data`` from another: path, size and time of change of each.
 
@@ -101,14 +109,8 @@ def files_state(data: Any) -> tuple[Any, ...] | None:
     if is_url(data):
         return (str(data),)
     path = Path(os.path.abspath(data))
-    if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if file.is_file())
-    elif path.exists():
-        found = [path]
-    else:
-        found = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
-    with suppress(OSError):
-        return (str(path), *map(_state, found))
+    with suppress(OSError, ValueError):
+        return (str(path), *map(_state, _files(path)))
     return None
 
 
@@ -199,8 +201,8 @@ def shared_orders(data: Any, settings: Any, how: Mapping[str, Any], make: Callab
 
     Where they were put into the folder the rows are those that lie there, not in memory.
     """
-    state = files_state(data)
-    if state is None or _folder() is None:
+    state = files_state(data) if _folder() is not None else None
+    if state is None:
         return make()
     key = _hash(state, settings, dict(how))
     orders = shared("orders", (key,), make, save=_save_local, load=_load_orders, reload=True)

@@ -42,7 +42,7 @@ _LARGE = 100_000
 _LONG = 8
 #: What a spreadsheet takes for a formula, at the start or behind a mark that may end a cell; bounded, to be quick.
 _FORMULA = re.compile(
-    r"(^|[;\t\n])([\s\x00-\x1f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]{0,64})(?=[=+\-@＝＋－＠])"
+    r"(^|[;\t\n])((?:[^\S\t\n]|[\x00-\x08\x0b-\x1f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]){0,64})(?=[=+\-@＝＋－＠])"
 )
 
 
