@@ -13,12 +13,14 @@ from custvalue.errors import UsageError
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
 
-__all__ = ["DEFAULT_MEMORY", "MEMORY_KEY", "local_engine"]
+__all__ = ["DEFAULT_MEMORY", "MEMORY_KEY", "SHARED_MEMORY", "local_engine"]
 
 #: The environment variable that gives the engine more (or less) memory, such as ``8GB``.
 MEMORY_KEY = "CUSTVALUE_MEMORY"
 #: The most memory the engine takes by default; tables in pandas come on top of it.
 DEFAULT_MEMORY = "2GB"
+#: The same where several processes work on the same orders at a time, as the notebooks of a report do.
+SHARED_MEMORY = "1GB"
 
 
 @cache
@@ -44,8 +46,8 @@ def _frugal() -> type[Backend]:
     return Frugal
 
 
-def local_engine() -> Backend:
-    """A new DuckDB in memory that takes at most ``CUSTVALUE_MEMORY`` (default 2GB) and spills beyond it.
+def local_engine(at_most: str = DEFAULT_MEMORY) -> Backend:
+    """A new DuckDB in memory that takes at most ``CUSTVALUE_MEMORY`` (else ``at_most``) and spills beyond it.
 
     Spilled data go to the folder for temporary files (``TMPDIR``), and are removed with the connection.
 
@@ -57,7 +59,7 @@ def local_engine() -> Backend:
     UsageError
         The variable is no size.
     """
-    limit = os.environ.get(MEMORY_KEY, "") or DEFAULT_MEMORY
+    limit = os.environ.get(MEMORY_KEY, "") or at_most
     if not re.fullmatch(r"[1-9]\d*(\.\d+)?\s*([MGT]i?B)", limit, flags=re.IGNORECASE):
         raise UsageError("bad_choice", key=MEMORY_KEY, got=limit, allowed="512MB, 2GB, 8GB, ...")
     spill = os.path.join(tempfile.gettempdir(), "custvalue-spill")

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from custvalue.databases import is_url
-from custvalue.engine import local_engine
+from custvalue.engine import SHARED_MEMORY, local_engine
 from custvalue.transactions import Orders
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ _TABLES = ("table", "quarantine")
 
 
 def _load_orders(path: Path) -> Orders:
-    engine = local_engine()
+    engine = local_engine(SHARED_MEMORY)
     tables = {name: engine.read_parquet(path / f"{name}.parquet", table_name=name) for name in _TABLES}
     tables["quarantine"] = _in_row_order(tables["quarantine"])
     return Orders(**tables, **_load(path / "rest"))

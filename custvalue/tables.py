@@ -258,11 +258,19 @@ def _inert(value: Any) -> Any:
     return f"'{lines}" if guarded == lines and lines.startswith(("\t", "\n")) else guarded
 
 
+def _is_harmless(series: pd.Series) -> bool:
+    """Whether a column of text holds no character at all that :func:`_inert` looks for."""
+    return series.dtype == "str" and not series.str.contains(r"[=+\-@＝＋－＠\r\n\t]", regex=True, na=False).any()
+
+
 def _inert_column(series: pd.Series) -> pd.Series:
     """A column for a spreadsheet: each distinct text is made inert once."""
-    if types.is_numeric_dtype(series) or types.is_datetime64_any_dtype(series):
+    if types.is_numeric_dtype(series) or types.is_datetime64_any_dtype(series) or _is_harmless(series):
         return series
-    codes, found = pd.factorize(series.astype(object))
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        codes, found = series.cat.codes, series.cat.categories
+    else:
+        codes, found = pd.factorize(series.astype(object))
     inert = pd.array([*map(_inert, found), None], dtype=object)
     return pd.Series(inert[codes], index=series.index)
 
