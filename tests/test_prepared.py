@@ -228,7 +228,7 @@ def test_orders_that_can_not_be_put_down_are_kept_as_they_are(rows, private):
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")
 def test_the_engine_gives_back_the_memory_of_a_query():
     said = subprocess.run([sys.executable, "-c", _LARGE_QUERY], capture_output=True, text=True, check=True).stdout
-    length, kept = said.split()
+    length, kept = said.split()[-2:]
     assert length == "32"
     assert int(kept) < 150, f"{kept} MB are kept after the query"
 
