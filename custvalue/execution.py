@@ -93,14 +93,15 @@ def _papermill(run: _Run, parameters: Mapping[str, str], folder: Path) -> None:
 
 
 def _current_cell(path: Path) -> str | None:
-    """The source of the last code cell that began before a notebook ended; None when none had begun."""
-    if not path.exists():
+    """The source of the last code cell that began before a notebook ended; None when none had begun.
+
+    None too where the notebook can not be read: a full disk leaves half of one.
+    """
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+    except (OSError, ValueError):
         return None
-    begun = [
-        cell.source
-        for cell in nbformat.read(path, as_version=4).cells
-        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("start_time")
-    ]
+    begun = [c.source for c in cells if c.cell_type == "code" and c.metadata.get("papermill", {}).get("start_time")]
     return begun[-1] if begun else None
 
 

@@ -43,9 +43,8 @@ def first_baskets(orders: Orders, as_of: dt.date | None = None) -> pd.DataFrame:
     >>> from custvalue.pipeline import read
     >>> rows = pd.DataFrame({"customer_id": ["a", "a", "a"], "order_date": ["2024-01-05", "2024-01-05", "2024-03-31"],
     ...                      "amount": [10, 20, 90], "category": ["tea", "silk", "tea"]})
-    >>> first_baskets(read(rows))[["customer_id", "first_amount", "first_category"]]
-      customer_id  first_amount first_category
-    0           a         30.0           silk
+    >>> first_baskets(read(rows))[["customer_id", "first_amount", "first_category"]].values.tolist()
+    [['a', 30.0, 'silk']]
     """
     lines = _first_lines(counted(orders.table, as_of or orders.as_of))
     table = lines.group_by("customer_id").aggregate(first_amount=lines.amount.sum().cast("float64"))

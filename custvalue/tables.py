@@ -255,7 +255,7 @@ def _inert(value: Any) -> Any:
         return value
     lines = value.replace("\r\n", "\n").replace("\r", "\n")
     guarded = _FORMULA.sub(r"\1'\2", lines)
-    return f"'{lines}" if guarded == lines and lines.startswith(("\t", "\n")) else guarded
+    return f"'{guarded}" if lines.startswith(("\t", "\n")) else guarded
 
 
 def _is_harmless(series: pd.Series) -> bool:

@@ -244,7 +244,7 @@ def test_a_spreadsheet_runs_nothing_of_a_saved_table(tmp_path):
     with (tmp_path / "t.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["'=head", "code", "sales", "n"]
-    assert [row[0] for row in rows[1:]] == ["'=1+1", "'+49", "'-a", "'@x", "'\tx", "'\n=1", "a=b", "safe\n'=2"]
+    assert [row[0] for row in rows[1:]] == ["'=1+1", "'+49", "'-a", "'@x", "'\tx", "'\n'=1", "a=b", "safe\n'=2"]
     assert [row[1] for row in rows[1:]] == [row[0] for row in rows[1:]]
     assert {tuple(row[2:]) for row in rows[1:]} == {("-1.0", "-1")}
     assert frame["=head"].tolist() == texts

@@ -267,7 +267,7 @@ def value_what_if(
     after = _changed(before, discount_rate, retention_cost, margin_factor)
     stays, modelled = before.retention(1.0) + changes, before.value(1.0)
     scales = [1.0 if change == 0 else before.scale_for(stay) for change, stay in zip(changes, stays, strict=True)]
-    value = np.array([today * after.value(c) / modelled if np.isfinite(c) else np.nan for c in scales])
+    value = np.array([today * (after.value(c) / modelled) if np.isfinite(c) else np.nan for c in scales])
     table["retention"], table["value"] = np.where(np.isfinite(scales), stays, np.nan), value
     table["value_change"], table["value_change_share"] = value - today, value / today - 1
     return table
