@@ -49,7 +49,7 @@ test: lint
 	$(RUN) pytest -o addopts="" -n 2 --dist loadfile $(NBVAL) notebooks/*.ipynb
 
 lab: $(READY)
-	$(RUN) jupyter lab --ServerApp.root_dir=. notebooks/00_data_check.ipynb
+	@$(RUN) custvalue lab .
 
 notebooks: $(READY)
 	$(RUN) jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb

@@ -23,6 +23,7 @@ from engagement import AS_OF, bought_of, events_of
 from segmentation import customers_of
 
 import custvalue as cv
+from custvalue.indices import beside
 
 
 @dataclass(frozen=True)
@@ -80,17 +81,18 @@ def segments(shop: Shop, clock: Clock) -> tuple[pd.DataFrame, pd.DataFrame]:
     sg, customers = cv.segmentation, shop.customers
     with clock.part("segments and their profile"):
         found = sg.behaviour_segments(customers)
-        cv.profile(customers.merge(found, on="customer_id"), "segment")
+        cv.profile(cv.joined(customers, found), "segment")
         cv.profile(customers.dropna(subset="main_category"), "main_category")
     with clock.part("R, F, M scores and groups"):
         scores = sg.rfm_scores(customers)
         groups = sg.rfm_groups(scores)
         sg.score_cuts(customers), sg.rfm_map(scores)
-        cv.profile(customers.merge(groups, on="customer_id"), "rfm_group")
+        cv.profile(cv.joined(customers, groups), "rfm_group")
     with clock.part("what sets segments apart"):
         levels = sg.early_levels(customers, shop.attributes, shop.baskets)
-        known = found.merge(levels.drop(columns="first_amount", errors="ignore"), on="customer_id")
-        cv.distinguishing(known.merge(customers[["customer_id", "main_category"]], on="customer_id"), "segment")
+        main = customers[["customer_id", "main_category"]]
+        known = cv.joined(found, levels.drop(columns="first_amount", errors="ignore"), main)
+        cv.distinguishing(known, "segment")
     return found, levels
 
 
@@ -108,9 +110,9 @@ def likeness(shop: Shop, levels: pd.DataFrame, clock: Clock) -> None:
     sg, customers = cv.segmentation, shop.customers
     with clock.part("the best, and who is like them"):
         top = sg.best_customers(customers)
-        cv.distinguishing(top.merge(levels, on="customer_id"), "group_12m")
+        cv.distinguishing(cv.joined(top, levels), "group_12m")
         alike = sg.look_alikes(customers, levels, top)
-        alike.table.merge(customers[["customer_id", "days_since_last", "sales_12m"]], on="customer_id")
+        cv.joined(alike.table, customers[["customer_id", "days_since_last", "sales_12m"]])
 
 
 def activity(shop: Shop, clock: Clock) -> None:
@@ -141,15 +143,14 @@ def cross_selling(shop: Shop, found: pd.DataFrame, clock: Clock) -> None:
 def targets(shop: Shop, found: pd.DataFrame, clock: Clock) -> None:
     customers = shop.customers
     with clock.part("health check"):
-        table = customers.merge(found, on="customer_id")
-        table = table.merge(shop.attributes, on="customer_id", how="left")
+        table = beside(cv.joined(customers, found), shop.attributes)
         again = cv.segmentation.behaviour_segments
         cv.healthcheck.health_check(table, "segment", before=found, again=again)
     with clock.part("attractiveness, tasks"):
-        by_customer = customers.merge(found, on="customer_id")
+        by_customer = cv.joined(customers, found)
         cv.targeting.attractiveness(by_customer, "segment", None, shop.attributes)
         tasks = cv.targeting.customer_tasks(customers)
-        cv.profile(customers.merge(tasks, on="customer_id"), "task")
+        cv.profile(cv.joined(customers, tasks), "task")
     with clock.part("key accounts"):
         cv.key_accounts(customers, shop.attributes)
     with clock.part("map, ladder, buying factors"):

@@ -18,11 +18,11 @@ __all__ = ["REASONS", "extreme_amounts", "facts_of", "quality_table", "quarantin
 #: Why a row is set aside, in the order in which it is asked: the first that holds is the reason.
 REASONS = (
     "ragged",
-    "no_customer",
+    "after_as_of",
     "broken_id",
+    "no_customer",
     "bad_date",
     "impossible_date",
-    "after_as_of",
     "not_completed",
     "bad_amount",
     "sign_conflict",
@@ -35,7 +35,18 @@ _FEWEST = 20  #: fewer purchases tell nothing of what is usual
 
 
 def with_total(quality: pd.DataFrame) -> pd.DataFrame:
-    """The quality table with a last row for all of the file: status ``total``, no reason."""
+    """The quality table with a last row for all of the file: status ``total``, no reason.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> with_total(orders.quality)[["status", "reason", "rows", "money"]]
+         status     reason  rows  money
+    0  accepted  purchased     3   55.0
+    1  accepted   returned     0    0.0
+    2     total       None     3   55.0
+    """
     import pandas as pd
 
     total = {"status": "total", "reason": None, "rows": quality["rows"].sum(), "money": quality["money"].sum()}
@@ -136,7 +147,10 @@ def _returns(accepted: ir.Table) -> dict[str, int]:
 
 
 def facts_of(quality: pd.DataFrame, accepted: ir.Table, source: Source) -> dict[str, Any]:
-    """Counts and sums for machines, see ``custvalue check --json``."""
+    """Counts and sums for machines, see ``custvalue check --json``.
+
+    ``rows_after_as_of``, a part of ``rows_quarantined``, are those of days that do not count yet.
+    """
     row = accepted.aggregate(
         customers=accepted.customer_id.nunique(where=accepted.amount >= 0),
         first=accepted.order_date.min(),
@@ -144,12 +158,14 @@ def facts_of(quality: pd.DataFrame, accepted: ir.Table, source: Source) -> dict[
     )
     row = row.execute().iloc[0]
     by = quality.groupby("status")[["rows", "money"]].sum().reindex(["accepted", "quarantined"], fill_value=0)
+    later = quality.loc[quality["reason"] == "after_as_of", "rows"].sum()
     has_returns = bool((quality.loc[quality["reason"] == "returned", "rows"] > 0).any())
     none = {"returns_matched": 0, "returns_unmatched": 0, "orders_cancelled": 0, "customers_cancelled": 0}
     return {
         "rows_in": int(quality["rows"].sum()),
         "rows_accepted": int(by.loc["accepted", "rows"]),
         "rows_quarantined": int(by.loc["quarantined", "rows"]),
+        "rows_after_as_of": int(later),
         "money_in": round(float(quality["money"].sum()), 2),
         "money_accepted": round(float(by.loc["accepted", "money"]), 2),
         "money_quarantined": round(float(by.loc["quarantined", "money"]), 2),

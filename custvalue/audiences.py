@@ -15,11 +15,11 @@ import pandas as pd
 from custvalue.conditions import matching, read_condition, read_order, sorted_by
 from custvalue.contacts import Contacts, flags
 from custvalue.errors import UsageError
-from custvalue.labels import LANGUAGES, catalogue, format_value, heading, labels, unit_of
+from custvalue.labels import LANGUAGES
+from custvalue.listwords import title_of, what_to_do, why
 from custvalue.predicates import check_rule
 from custvalue.pyramid import PyramidRules, just_under, with_profit
 from custvalue.referrals import referral_value
-from custvalue.strategy import strategy_for
 
 __all__ = [
     "STANDARD_AUDIENCES",
@@ -222,9 +222,9 @@ def _suggested(events: pd.DataFrame, word: str) -> pd.DataFrame:
     return pd.DataFrame({"customer_id": made.index, "n_suggestions": made.to_numpy()})
 
 
-def _with_next_tier(table: pd.DataFrame, rules: PyramidRules) -> pd.DataFrame:
+def _with_next_tier(table: pd.DataFrame, rules: PyramidRules, attributes: pd.DataFrame | None) -> pd.DataFrame:
     if rules.by not in table and {"margin_12m", "n_orders_12m"} <= set(table):
-        table = _joined(table, with_profit(table, rules))
+        table = _joined(table, with_profit(table, rules, attributes))
     if rules.by not in table or "tier" not in table:
         return table
     ranked = table[["customer_id", "tier"]].assign(value=table[rules.by].astype(float))
@@ -262,51 +262,7 @@ def audience_table(
         table = table.assign(n_suggestions=table["n_suggestions"].fillna(0).astype("int64"))
     for more in (customers, offers, attributes):
         table = _joined(table, more)
-    return _with_next_tier(table, rules or PyramidRules())
-
-
-def _one_said(value: Any, words: Mapping[str, str], unit: str, language: str) -> str:
-    if isinstance(value, (bool, np.bool_)):
-        return labels("yes_no", language)["yes" if value else "no"]
-    if isinstance(value, (dt.date, np.datetime64)):
-        return format_value(pd.Timestamp(value), "date")
-    if isinstance(value, (int, float, np.number)):
-        return format_value(value, unit if unit not in ("text", "date", "") else "plain")
-    return " ".join(words.get(str(value), str(value)).split())
-
-
-def _said(column: pd.Series, language: str, words: Mapping[str, str]) -> np.ndarray:
-    """The values of a column in words, each different one worded once; empty where missing."""
-    name = str(column.name)
-    known = labels(name, language) if name in catalogue("labels") else words
-    codes, different = pd.factorize(column)
-    spoken = [_one_said(value, known, unit_of(name), language) for value in different]
-    return np.array([*spoken, ""], dtype=object)[codes]
-
-
-def _why(rows: pd.DataFrame, columns: Iterable[str], language: str, currency: str, words: Any) -> pd.Series:
-    """Which figures qualify each customer: the columns of the condition and of the order, with their values."""
-    colon, comma = ("：", "；") if language == "zh" else (": ", "; ")
-    result = pd.Series("", index=rows.index, dtype=object)
-    for name in columns:
-        said = pd.Series(_said(rows[name], language, words.get(name, {})), index=rows.index, dtype=object)
-        part = heading(name, language, currency) + colon + said
-        between = pd.Series(np.where(result == "", "", comma), index=rows.index, dtype=object)
-        result = result + (between + part).where(said != "", "")
-    return result
-
-
-def _title(name: str, asked: AudienceList, language: str) -> str:
-    own = asked.title.get(language) or next(iter(asked.title.values()), "")
-    return own or labels("audience", language).get(name, name)
-
-
-def _what_to_do(name: str, asked: AudienceList, language: str, texts: Mapping[str, Any] | None) -> str:
-    """The action in words: of the strategy catalogue where it is a code, as written otherwise."""
-    if asked.action in labels("action"):
-        found = strategy_for("action", asked.action, language, texts)
-        return found.label + ("：" if language == "zh" else ": ") + found.offer
-    return asked.action or catalogue("audiences").get(name, {}).get("action", {}).get(language, "")
+    return _with_next_tier(table, rules or PyramidRules(), attributes)
 
 
 def _consents(table: pd.DataFrame, rules: AudienceRules) -> pd.Series | None:
@@ -348,8 +304,8 @@ def _rows(
     shown = [column for column in columns if column != "customer_id"]
     made = listed.assign(
         audience=name,
-        why=_why(listed, shown, language, currency, words),
-        what_to_do=_what_to_do(name, asked, language, texts),
+        why=why(listed, shown, language, currency, words),
+        what_to_do=what_to_do(name, asked.action, language, texts),
         channel=asked.channel,
     )
     first = [column for column in _LIST_COLUMNS if column in made]
@@ -405,5 +361,5 @@ def audience_lists(
     times = lists["customer_id"].map(lists["customer_id"].value_counts()).astype("int64")
     lists.insert(_LIST_COLUMNS.index("n_lists"), "n_lists", times)
     lists.insert(_LIST_COLUMNS.index("listed_on"), "listed_on", pd.Timestamp(as_of).as_unit("s"))
-    titles = {name: _title(name, one, language) for name, one in asked.items()}
+    titles = {name: title_of(name, one.title, language) for name, one in asked.items()}
     return Audiences(lists, pd.DataFrame(counts), titles, _notes(table, rules, asked), len(excluded))

@@ -65,6 +65,14 @@ def with_segments(sent: pd.DataFrame, orders: Orders, rules: SegmentationRules |
 
     Today's segment would not do: who responded has moved since. Missing for who had not bought by then and, where there
     are more than 12 sending days, for the older ones. Rows that have a segment already are given back as they are.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> sent = pd.DataFrame({"customer_id": ["a"], "campaign": ["tea"], "sent_date": pd.to_datetime(["2025-01-28"])})
+    >>> with_segments(sent, orders)["segment"].tolist()
+    ['first_time']
     """
     from custvalue.customers import customer_table
     from custvalue.segmentation import SEGMENTS, behaviour_segments

@@ -280,18 +280,20 @@ def sample(folder: str, language: str, debug: bool) -> None:
 
 @main.command(help=_both("help_init"))
 @click.argument("folder", metavar="DIR")
+@click.option("--data", metavar="DATA", default="", help=_option_help("option_data"))
 @_lang
 @_debug
-def init(folder: str, language: str, debug: bool) -> None:
+def init(folder: str, data: str, language: str, debug: bool) -> None:
     language = language or LANGUAGES[0]
     with _told(language, "", "", debug):
         from custvalue.workspace import make_workspace
 
-        made = make_workspace(folder, language)
+        made = make_workspace(folder, language, data)
         for code, files in (("init_kept", made.kept), ("init_beside", made.beside)):
             for file in files:
                 click.echo(text(f"pages.{code}", language, file=str(file)), err=True)
-        click.echo(text("pages.init_done", language, n=len(made.written), folder=folder))
+        data = data or f"{folder}/data/sample"
+        click.echo(text("pages.init_done", language, n=len(made.written), folder=folder, data=data))
 
 
 @main.command(help=_both("help_lab"))

@@ -78,7 +78,15 @@ def trust(verdict: Mapping[str, Any], language: str = "en") -> TrustBox:
 
 
 def how_tested(found: Backtest, language: str = "en") -> Sentences:
-    """How the forecast was tested on the customers' own past, and why its model was chosen; or that it was not."""
+    """How the forecast was tested on the customers' own past, and why its model was chosen; or that it was not.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> how_tested(cv.backtest_orders(orders, cv.load_settings()))
+    The history is too short to hide a part of it, so the forecast could not be tested.
+    """
     if found.cutoff is None:
         return Sentences((text("findings.no_test", language),))
     row, over = (table[table["chosen"]].iloc[0] for table in (found.scores, found.pooled))
@@ -87,7 +95,10 @@ def how_tested(found: Backtest, language: str = "en") -> Sentences:
     reason = {name: over[name] for name in ("rmse", "mae", "bias", "brier")}
     reason["model"] = label("model", found.chosen, language)
     return Sentences(
-        (text("findings.backtest", language, **facts), text(f"findings.why_{found.why}", language, **reason))
+        (
+            text(f"findings.backtest{'' if facts['n_new'] else '_all'}", language, **facts),
+            text(f"findings.why_{found.why}", language, **reason),
+        )
     )
 
 
@@ -95,6 +106,14 @@ def stages_tested(calls: pd.DataFrame, cutoff: Any, as_of: Any, language: str = 
     """How often the stages of an earlier day were right: the sentence above the table of confirmed calls.
 
     ``calls`` is that table (:func:`custvalue.churn.confirmed`), ``cutoff`` the earlier day; None where there was none.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> calls, day = cv.stage_calls(orders, cv.load_settings())
+    >>> stages_tested(cv.churn.confirmed(calls), day, orders.as_of)
+    The history is too short to test the stages: there is no earlier day from which enough time has passed.
     """
     told = calls.set_index("stage")
     dropped = told.loc["drop"]

@@ -271,7 +271,7 @@ def next_category(
         raise UsageError("bad_choice", key="way", got=way, allowed=", ".join(SUGGESTIONS))
     known = numbers(bought)
     owned, people, kept = owned_by(known, rules.max_categories)
-    result = pd.DataFrame({"customer_id": customers["customer_id"].to_numpy()}).astype("str")
+    result = pd.DataFrame({"customer_id": customers["customer_id"].array}).astype("str")
     if not len(kept):
         missing = pd.Series(np.nan, index=result.index, dtype="str")
         words = dict.fromkeys(["next_category", "suggestion", "because"], missing)

@@ -260,6 +260,15 @@ def customer_table(orders: Orders, as_of: dt.date | None = None, attributes: tup
         Orders of the 365 days before the last 365; sum over the days of both years of the squared net amount of a day.
 
     Attributes asked for follow, as they stood in the customer's latest row.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> customer_table(orders)[["customer_id", "n_orders", "sales", "days_since_last"]]
+      customer_id  n_orders  sales  days_since_last
+    0           a         2   50.0                0
+    1           b         1    5.0               11
     """
     day, names = as_of or orders.as_of, tuple(attributes)
     return shared_by(orders, "customers", (day, names), lambda: _made_table(orders, day, names))

@@ -63,4 +63,7 @@ def local_engine(at_most: str = DEFAULT_MEMORY) -> Backend:
     if not re.fullmatch(r"[1-9]\d*(\.\d+)?\s*([MGT]i?B)", limit, flags=re.IGNORECASE):
         raise UsageError("bad_choice", key=MEMORY_KEY, got=limit, allowed="512MB, 2GB, 8GB, ...")
     spill = os.path.join(tempfile.gettempdir(), "custvalue-spill")
-    return _frugal()().connect(memory_limit=limit, temp_directory=spill)
+    engine = _frugal()().connect(memory_limit=limit, temp_directory=spill)
+    # In a notebook a query of more than two seconds would show a bar, and leave its name on the page.
+    engine.con.execute("set enable_progress_bar = false")
+    return engine

@@ -44,13 +44,21 @@ class CustvalueError(Exception):
 
 
 class UsageError(CustvalueError):
-    """A wrong call, option or configuration (exit code 2)."""
+    """A wrong call, option or configuration (exit code 2).
+
+    >>> UsageError("bad_choice", key="language", got="de", allowed="en, zh").text("en")
+    'language is de; it can be one of: en, zh. Change it in the config or the call.'
+    """
 
     exit_code = 2
 
 
 class DataError(CustvalueError):
-    """Data that can not be used as they are (exit code 3)."""
+    """Data that can not be used as they are (exit code 3).
+
+    >>> DataError("no_such_customer", got="C9").code
+    'no_such_customer'
+    """
 
     exit_code = 3
 

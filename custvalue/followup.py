@@ -71,6 +71,13 @@ def campaigns_sent(campaigns: Contacts | None, orders: Orders, settings: Setting
     """The campaigns file up to the as-of date, with responses and the segment before sending; no row without a file.
 
     See :func:`custvalue.campaigns.with_responses` and :func:`custvalue.campaigns.with_segments`.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> campaigns_sent(None, orders, cv.load_settings()).empty  # no campaigns file
+    True
     """
     if campaigns is None:
         return _responses(lists_sent("", orders.as_of, ()), orders, settings)
@@ -83,5 +90,12 @@ def lists_followed(
     """The audiences of the latest earlier report with who has ordered since; no row where there is no such report.
 
     A list is made at the end of its day: an order of that day is no response to it.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> lists_followed("", orders, ["a", "b"], cv.load_settings()).empty  # no earlier report
+    True
     """
     return _responses(lists_sent(history, orders.as_of, customer_ids), orders, settings, first=1)

@@ -9,6 +9,8 @@ import pandas as pd
 from custvalue.customers import customer_table
 from custvalue.errors import UsageError, nearest
 from custvalue.healthcheck import health_check
+from custvalue.ids import joined
+from custvalue.indices import beside
 from custvalue.pipeline import month_before
 from custvalue.segmentation import SegmentationRules, behaviour_segments
 
@@ -24,7 +26,7 @@ def _own(customers: pd.DataFrame, attributes: pd.DataFrame | None, by: str) -> p
     if by not in columns:
         allowed = ", ".join(columns) or "-"
         raise UsageError("unknown_column", got=by, nearest=nearest(by, columns or ["-"]), allowed=allowed)
-    return customers.merge(attributes, on="customer_id", how="left", validate="1:1")
+    return beside(customers.drop(columns=by, errors="ignore"), attributes)
 
 
 def segment_health(
@@ -41,6 +43,15 @@ def segment_health(
     with the actions of the strategy catalogue if it has a kind of that name.
 
     Raises ``UsageError`` for a column the customers file does not have.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> settings = cv.load_settings()
+    >>> customers = cv.customer_table(orders)
+    >>> segment_health(orders, customers, None, settings).columns.tolist()
+    ['check', 'health', 'reason', 'number', 'limit']
     """
     known = [] if attributes is None else [name for name in attributes if name != "customer_id"]
     options = {"attributes": known, "as_of": orders.as_of}
@@ -48,9 +59,7 @@ def segment_health(
         table = _own(customers, attributes, settings.health.by)
         return health_check(table, settings.health.by, settings.health, **options)
     rules = rules or settings.segmentation
-    table = customers.merge(behaviour_segments(customers, rules), on="customer_id", validate="1:1")
-    if attributes is not None:
-        table = table.merge(attributes, on="customer_id", how="left", validate="1:1", suffixes=("", "_known"))
+    table = beside(joined(customers, behaviour_segments(customers, rules)), attributes)
     before = behaviour_segments(customer_table(orders, month_before(orders.as_of)), rules)
     options |= {"before": before, "again": lambda part: behaviour_segments(part, rules), "made_on": orders.as_of}
     return health_check(table, "segment", settings.health, **options)

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from custvalue.labels import catalogue, heading, label, labels, phrase, text
-from custvalue.tables import Sentences
+from custvalue.tables import Missing, Sentence, Sentences, say
 
-__all__ = ["cluster_words", "level_word", "level_words", "reason_words", "sets_apart"]
+__all__ = ["category_finding", "cluster_words", "level_word", "level_words", "reason_words", "sets_apart"]
 
 Words = Mapping[str, Mapping[str, str]]
 
@@ -46,6 +46,38 @@ def level_words(rows: pd.DataFrame, language: str = "en", words: Words | None = 
     alike = alike[~alike["level"].duplicated(keep=False)]
     attributes = {name: heading(name, language) for name in pairs["attribute"].unique()}
     return {"attribute": attributes, "level": dict(zip(alike["level"], alike["word"], strict=True))}
+
+
+def _category(row: Mapping[str, Any], words: Words | None) -> str:
+    own = words or {}
+    return {**own.get("category", {}), **own.get("main_category", {})}.get(row["main_category"], row["main_category"])
+
+
+def category_finding(by_category: pd.DataFrame, language: str = "en", words: Words | None = None) -> Sentence:
+    """Which category is the main one of most customers, and whose customers bring most for their number.
+
+    ``by_category``: a profile (:func:`custvalue.profiles.profile`) by ``main_category``; ``words``: the data's own.
+
+    >>> category_finding(pd.DataFrame({"main_category": [], "n_customers": []})).text[:29]
+    'Not known: what customers mai'
+    """
+    known = by_category[by_category["n_customers"] > 0]
+    if known.empty:
+        return Missing(text("findings.category_none", language))
+    most = known.loc[known["n_customers"].idxmax()]
+    if len(known) == 1:
+        return Missing(text("findings.category_one", language, category=_category(most, words)))
+    rich = known.loc[(known["share_sales"] / known["share_customers"]).fillna(0.0).idxmax()]
+    return say(
+        "findings.category_both" if rich.name == most.name else "findings.category",
+        language,
+        category=_category(most, words),
+        share=most["share_customers"],
+        share_sales=most["share_sales"],
+        rich=_category(rich, words),
+        rich_customers=rich["share_customers"],
+        rich_sales=rich["share_sales"],
+    )
 
 
 def cluster_words(centres: pd.DataFrame, language: str = "en") -> dict[str, str]:
@@ -108,7 +140,7 @@ def sets_apart(
     B · Gold: Region "north" 1.80 times as common as among the others (36.0% against 20.0%).
     """
     if rows.empty:
-        return Sentences((text("findings.sets_apart_none", language),))
+        return Sentences((text("findings.sets_apart_none", language),), findings=True)
     comma = "；" if language == "zh" else "; "
     pieces = pd.Series([_piece(row, language, words) for row in rows.itertuples()], index=rows.index)
     joined = pieces.groupby(rows[by].to_numpy(), observed=True, sort=False).agg(comma.join)
@@ -116,4 +148,4 @@ def sets_apart(
         text("findings.sets_apart", language, group=_group(by, code, language, names or {}), pieces=joined[code])
         for code in joined.index
     ]
-    return Sentences(tuple(said))
+    return Sentences(tuple(said), findings=True)

@@ -34,6 +34,8 @@ _PAGES = {
 }
 #: Tiers whose loss is told.
 _UPPER = ("platinum", "gold")
+#: Below this quantile of the margin rates a margin is thin.
+_THIN = 0.25
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,6 @@ class _Facts:
     alike: pd.DataFrame
     now: pd.DataFrame
     bridge: pd.DataFrame
-    cuts: pd.DataFrame | None
     language: str
     flows: pd.DataFrame | None
 
@@ -84,8 +85,8 @@ def _value(facts: _Facts) -> Thing | None:
     rises = last >= first
     step = steps.idxmax() if rises else steps.idxmin()
     since = f"{facts.before.as_of:%Y-%m}"
-    named = label("bridge_part", step, facts.language)
-    values = {"value": last, "change": last / first - 1, "since": since, "step": named, "part": steps[step]}
+    said = {"step": label("bridge_cause", step, facts.language), "advice": label("bridge_advice", step, facts.language)}
+    values = {"value": last, "change": last / first - 1, "since": since, "part": abs(steps[step]), **said}
     return Thing("value_rises" if rises else "value_falls", abs(last - first), values)
 
 
@@ -134,15 +135,13 @@ def _tier_moves(up: bool) -> Callable[[_Facts], Thing | None]:
 
 
 def _thin_margin(facts: _Facts) -> Thing | None:
-    """Customers of high sales and a low margin rate: the margin they would add at the limit of the rate."""
-    if facts.cuts is None or not facts.now["margin_12m"].notna().any():
+    """Customers of high sales and a margin rate in the lowest quarter: the margin they would add at its limit."""
+    bought = facts.now[(facts.now["sales_12m"] > 0) & facts.now["margin_12m"].notna()]
+    volume = bought[bought["quadrant"] == "high_low"]
+    rate = float((bought["margin_12m"] / bought["sales_12m"]).quantile(_THIN))
+    if volume.empty or not rate > 0:
         return None
-    limit = facts.cuts.loc[(facts.cuts["kind"] == "quadrant") & (facts.cuts["cut_of"] == "margin_rate"), "cut"]
-    volume = facts.now[(facts.now["quadrant"] == "high_low") & (facts.now["sales_12m"] > 0)]
-    if limit.empty or volume.empty or not float(limit.iloc[0]) > 0:
-        return None
-    rate = float(limit.iloc[0])
-    short = (rate * volume["sales_12m"] - volume["margin_12m"].fillna(0.0)).clip(lower=0)
+    short = (rate * volume["sales_12m"] - volume["margin_12m"]).clip(lower=0)
     return Thing("thin_margin", float(short.sum()), {"n": int((short > 0).sum()), "rate": rate, "short": short.sum()})
 
 
@@ -181,26 +180,28 @@ def things_to_know(
     Asked are: the change of the expected value (06), the most urgent action (06), the value at risk in decline (05),
     customers returned and lost (05), new ones (01), moves up the pyramid and out of its top (03), and margin missing on
     large sales (02). The money at stake is expected value of 12 months, sales of 12 months or margin of 12 months, as
-    the sentence says; what the margin is short of counts against the limit of the matrix.
+    the sentence says; what the margin is short of counts against the rate that three quarters of the buyers of the last
+    12 months reach.
     """
-    cuts = now.yardsticks.cuts if now.yardsticks else None
     some = len(before.scorecard) > 0
     flows = customer_flows(before.scorecard, alike, before.as_of).set_index("flow") if some else None
-    facts = _Facts(before, alike, now.scorecard, bridge, cuts, language, flows)
+    facts = _Facts(before, alike, now.scorecard, bridge, language, flows)
     found = [thing for thing in (finder(facts) for finder in _FINDERS) if thing is not None and thing.money > 0]
     return sorted(found, key=lambda thing: (-round(thing.money, 4), thing.code))[:n]
 
 
 def _month_sentence(totals: pd.DataFrame, now: Month, language: str, currency: str) -> Sentence:
-    """Sales of the month, against the month before where there was one."""
+    """Sales of the month, against the month before and the same month a year before where there were such."""
     table = totals.set_index("total")
     sales = table.loc["sales"]
+    known = "_year" if sales["year_before"] > 0 else ""
     said = text(
-        "findings.month_sales" if sales["month_before"] > 0 else "findings.month_sales_first",
+        f"findings.month_sales{known}" if sales["month_before"] > 0 else "findings.month_sales_first",
         language,
         month=f"{now.as_of:%Y-%m}",
         sales=sales["this_month"],
         change=sales["change"],
+        year=sales["change_year"],
         buyers=table.loc["buyers", "this_month"],
         new=table.loc["new_customers", "this_month"],
         currency=currency,

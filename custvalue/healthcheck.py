@@ -14,6 +14,7 @@ from custvalue.errors import UsageError, nearest
 from custvalue.ids import places
 from custvalue.labels import catalogue, text
 from custvalue.predicates import check_rule
+from custvalue.separability import FEWEST, Separability, cut_again, drawn, explained, halves_agree, separability
 
 __all__ = ["CHECKS", "HEALTH", "HealthRules", "health_check", "health_words"]
 
@@ -35,20 +36,6 @@ CHECKS = (
 #: What a check can find.
 HEALTH = ("ok", "warn", "fail", "unknown")
 
-_BEHAVIOUR = (
-    "days_since_last",
-    "n_orders",
-    "n_orders_12m",
-    "mean_gap_days",
-    "mean_order_value",
-    "n_categories",
-    "n_returns",
-)
-_MONEY, _DATE, _PRODUCT = ("sales",), ("tenure_days",), ("main_category",)
-#: Most customers the measurements are made on, drawn with a fixed seed; fewest to say anything; fewest of a group.
-_SAMPLE, _FEWEST, _OF_GROUP = 20_000, 50, 10
-#: Below so many customers the limit of separability is what shuffled groups reach, if that is higher.
-_SMALL, _SHUFFLES = 500, 20
 #: Share of variance from which on margin rate or growth differ between groups (Cohen's medium effect).
 _FOLLOWS = 0.06
 
@@ -92,97 +79,10 @@ class HealthRules:
         check_rule("smallest", self.smallest, self.smallest >= 1, ">= 1")
 
 
-def _drawn(table: pd.DataFrame, by: str) -> pd.DataFrame:
-    """At most 20,000 customers who have a group, without the groups of fewer than ten of them."""
-    known = np.flatnonzero(table[by].notna())
-    if "customer_id" in table:
-        known = known[table["customer_id"].iloc[known].argsort()]
-    rows = pd.Series(known).sample(min(len(known), _SAMPLE), random_state=0)
-    drawn = table.iloc[rows].reset_index(drop=True)
-    sizes = drawn[by].astype("str").map(drawn[by].astype("str").value_counts())
-    return drawn[sizes >= _OF_GROUP].reset_index(drop=True)
-
-
-def _codes(drawn: pd.DataFrame, by: str) -> np.ndarray:
-    """The groups by number, in the order of their codes."""
-    return pd.factorize(drawn[by].astype("str"), sort=True)[0]
-
-
 def _sized(table: pd.DataFrame, by: str) -> pd.Series:
     """Customers of each group that there is, by its code."""
     sizes = table[by].value_counts()
     return sizes[sizes > 0].set_axis(sizes.index[sizes > 0].astype("str"))
-
-
-def _numbers(column: pd.Series) -> np.ndarray:
-    """A column as a tree can use it: numbers and days as they are, words as codes, most frequent first."""
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return column.astype("int64").to_numpy(dtype=float)
-    if pd.api.types.is_numeric_dtype(column):
-        return column.to_numpy(dtype=float, na_value=np.nan)
-    order = {code: place for place, code in enumerate(column.astype("str").value_counts().index)}
-    return column.astype("str").map(order).to_numpy(dtype=float, na_value=np.nan)
-
-
-def _features(table: pd.DataFrame, names: Collection[str]) -> np.ndarray | None:
-    """The columns there are, as numbers; None where there is none that varies."""
-    columns = [_numbers(table[name]) for name in names if name in table]
-    varying = [values for values in columns if len(np.unique(values[~np.isnan(values)])) > 1]
-    return np.column_stack(varying) if varying else None
-
-
-def _tree():
-    from sklearn.tree import DecisionTreeClassifier
-
-    return DecisionTreeClassifier(class_weight="balanced", max_leaf_nodes=64, min_samples_leaf=5, random_state=0)
-
-
-def _told(features: np.ndarray | None, groups: np.ndarray) -> float:
-    """How well the groups can be told from the features: 0 chance, 1 perfect; NaN without features.
-
-    The mean over the groups of the share of their customers that a decision tree finds in customers it has not seen
-    (three folds), scaled so that guessing is 0.
-    """
-    from sklearn.metrics import balanced_accuracy_score
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
-
-    if features is None or len(np.unique(groups)) < 2:
-        return float("nan")
-    folds = StratifiedKFold(3, shuffle=True, random_state=0)
-    found = cross_val_predict(_tree(), features, groups, cv=folds)
-    return max(float(balanced_accuracy_score(groups, found, adjusted=True)), 0.0)
-
-
-def _by_chance(features: np.ndarray | None, groups: np.ndarray) -> float:
-    """What 19 of 20 shuffled groupings stay below, for few customers; 0 for many."""
-    if len(groups) >= _SMALL or features is None or len(np.unique(groups)) < 2:
-        return 0.0
-    rng = np.random.default_rng(0)
-    return float(np.quantile([_told(features, rng.permutation(groups)) for _ in range(_SHUFFLES)], 0.95))
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """The separability by each kind of feature, and by all of them together."""
-
-    enough: bool
-    parts: dict[str, float]
-    all: float
-    chance: float
-    chance_behaviour: float
-
-
-def _measured(drawn: pd.DataFrame, by: str, further: Collection[str], assets: Collection[str]) -> _Measured:
-    groups = _codes(drawn, by)
-    kinds = {"behaviour": _BEHAVIOUR, "money": _MONEY, "date": _DATE, "product": _PRODUCT, "assets": assets}
-    features = {kind: _features(drawn, names) for kind, names in kinds.items()}
-    every = _features(drawn, [*_BEHAVIOUR, *_MONEY, *_DATE, *_PRODUCT, *further])
-    enough = len(drawn) >= _FEWEST and len(np.unique(groups)) > 1
-    if not enough:
-        return _Measured(False, dict.fromkeys(kinds, float("nan")), float("nan"), 0.0, 0.0)
-    parts = {kind: _told(values, groups) for kind, values in features.items()}
-    chances = [_by_chance(values, groups) for values in (every, features["behaviour"])]
-    return _Measured(True, parts, _told(every, groups), *chances)
 
 
 def _purpose(table: pd.DataFrame, by: str, actions: Collection[str] | None) -> Finding:
@@ -194,7 +94,7 @@ def _purpose(table: pd.DataFrame, by: str, actions: Collection[str] | None) -> F
     return ("ok" if share == 1 else "warn" if share > 0 else "fail"), "purpose", share, 1.0
 
 
-def _only(measured: _Measured, kind: str, reason: str, rules: HealthRules) -> Finding:
+def _only(measured: Separability, kind: str, reason: str, rules: HealthRules) -> Finding:
     """Whether one kind of feature tells (nearly) as much of the groups as all."""
     if not measured.enough:
         return "unknown", "too_few", float("nan"), rules.only
@@ -206,33 +106,22 @@ def _only(measured: _Measured, kind: str, reason: str, rules: HealthRules) -> Fi
     return ("fail" if share >= rules.only else "ok"), reason, share, rules.only
 
 
-def _explained(values: pd.Series, groups: pd.Series) -> float:
-    """Share of the variance of the ranks that lies between the groups, corrected for chance (epsilon squared)."""
-    ranks = values.rank().dropna()
-    groups = groups[ranks.index]
-    n, k, total = len(ranks), groups.nunique(), ((ranks - ranks.mean()) ** 2).sum()
-    if n <= k or k < 2 or total == 0:
-        return float("nan")
-    within = ((ranks - ranks.groupby(groups, observed=True).transform("mean")) ** 2).sum()
-    return 1 - (within / (n - k)) / (total / (n - 1))
-
-
-def _money(measured: _Measured, drawn: pd.DataFrame, by: str, rules: HealthRules) -> Finding:
+def _money(measured: Separability, sample: pd.DataFrame, by: str, rules: HealthRules) -> Finding:
     """Groups made by sales alone are right only if what makes value besides sales differs between them too."""
     health, reason, share, limit = _only(measured, "money", "money", rules)
     if health != "fail":
         return health, reason, share, limit
-    now, before = (drawn.get(name, pd.Series(np.nan, index=drawn.index)) for name in ("sales_12m", "sales_prior_12m"))
-    rate = drawn.get("margin", pd.Series(np.nan, index=drawn.index)) / drawn["sales"].where(drawn["sales"] > 0)
+    now, before = (sample.get(name, pd.Series(np.nan, index=sample.index)) for name in ("sales_12m", "sales_prior_12m"))
+    rate = sample.get("margin", pd.Series(np.nan, index=sample.index)) / sample["sales"].where(sample["sales"] > 0)
     growth = (now - before) / (now + before).where(now + before > 0)
-    explained = [_explained(values.astype("float64"), drawn[by].astype("str")) for values in (rate, growth)]
-    if np.isnan(explained).all():
+    shares = [explained(values.astype("float64"), sample[by].astype("str")) for values in (rate, growth)]
+    if np.isnan(shares).all():
         return "warn", "money_unknown", share, limit
-    follows = np.nanmax(explained) >= _FOLLOWS
+    follows = np.nanmax(shares) >= _FOLLOWS
     return ("ok", "money_follows", share, limit) if follows else ("fail", "money_only", share, limit)
 
 
-def _behaviour(measured: _Measured, rules: HealthRules) -> Finding:
+def _behaviour(measured: Separability, rules: HealthRules) -> Finding:
     limit = max(rules.behaviour, measured.chance_behaviour)
     if not measured.enough or np.isnan(measured.parts["behaviour"]):
         return "unknown", "too_few", float("nan"), limit
@@ -240,7 +129,7 @@ def _behaviour(measured: _Measured, rules: HealthRules) -> Finding:
     return ("fail" if told < limit else "warn" if told < 1.5 * limit else "ok"), "behaviour", told, limit
 
 
-def _separability(measured: _Measured, rules: HealthRules) -> Finding:
+def _separability(measured: Separability, rules: HealthRules) -> Finding:
     limit = max(rules.separable, measured.chance)
     if not measured.enough or np.isnan(measured.all):
         return "unknown", "too_few", float("nan"), limit
@@ -248,14 +137,21 @@ def _separability(measured: _Measured, rules: HealthRules) -> Finding:
     return ("fail" if told < limit else "warn" if told < 1.5 * limit else "ok"), "separability", told, limit
 
 
+def _numbered(groups: pd.Series) -> tuple[np.ndarray, pd.Series]:
+    """The group of each customer by number (-1: none), and the codes of the groups as text."""
+    column = groups.astype("category").cat
+    return column.codes.to_numpy(), pd.Series(column.categories).astype("str")
+
+
 def _kept(table: pd.DataFrame, by: str, before: pd.DataFrame | None) -> tuple[float, int]:
     """Share of the customers of both days who have the same group, and how many they are."""
     if before is None or "customer_id" not in table:
         return float("nan"), 0
     rows = places(table["customer_id"], before["customer_id"])
-    now, then = table[by].iloc[rows >= 0].astype("str"), before[by].iloc[rows[rows >= 0]].astype("str")
-    known = now.notna().to_numpy() & then.notna().to_numpy()
-    same = now.to_numpy()[known] == then.to_numpy()[known]
+    (now, names), (then, names_then) = _numbered(table[by]), _numbered(before[by])
+    now, then = now[rows >= 0], then[rows[rows >= 0]]
+    known = (now >= 0) & (then >= 0)
+    same = now[known] == places(names_then, names)[then[known]]
     return (float(same.mean()) if known.any() else float("nan")), int(known.sum())
 
 
@@ -265,49 +161,24 @@ def _frozen(kept: tuple[float, int], made_on: dt.date | None, as_of: dt.date | N
         old = age > rules.max_age_days
         return ("fail" if old else "warn" if age > rules.max_age_days / 2 else "ok"), "age", age, rules.max_age_days
     share, n = kept
-    if n < _FEWEST:
+    if n < FEWEST:
         return "unknown", "age_missing", float("nan"), rules.max_age_days
     return ("warn" if share == 1 else "ok"), "nobody_moved" if share == 1 else "moves", 1 - share, 0.0
 
 
 def _over_time(kept: tuple[float, int], rules: HealthRules) -> Finding:
     share, n = kept
-    if n < _FEWEST:
+    if n < FEWEST:
         return "unknown", "before_missing", float("nan"), rules.kept
     return ("ok" if share >= rules.kept else "warn" if share >= rules.kept / 2 else "fail"), "kept", share, rules.kept
 
 
-def _agreement(drawn: pd.DataFrame, by: str, further: Collection[str]) -> float:
-    """Agreement (adjusted Rand index) of the rules two halves of the customers teach a tree, said of all of them."""
-    from sklearn.metrics import adjusted_rand_score
-
-    features = _features(drawn, [*_BEHAVIOUR, *_MONEY, *_DATE, *_PRODUCT, *further])
-    if features is None:
-        return float("nan")
-    groups = _codes(drawn, by)
-    half = np.random.default_rng(0).permutation(len(groups)) % 2 == 0
-    said = [_tree().fit(features[part], groups[part]).predict(features) for part in (half, ~half)]
-    return float(adjusted_rand_score(*said))
-
-
-def _cut_again(drawn: pd.DataFrame, by: str, again: Callable[[pd.DataFrame], pd.DataFrame]) -> float:
-    """Mean agreement (adjusted Rand index) with the groups of four fifths of the customers cut anew, five times."""
-    from sklearn.metrics import adjusted_rand_score
-
-    scores = []
-    for seed in range(5):
-        part = drawn.sample(frac=0.8, random_state=seed)
-        new = part[["customer_id", by]].merge(again(part.drop(columns=by)), on="customer_id", suffixes=("", "_new"))
-        scores.append(adjusted_rand_score(new[by].astype("str"), new[f"{by}_new"].astype("str")))
-    return float(np.mean(scores))
-
-
 def _resampling(
-    drawn: pd.DataFrame, by: str, further: Collection[str], again: Callable | None, rules: HealthRules
+    sample: pd.DataFrame, by: str, further: Collection[str], again: Callable | None, rules: HealthRules
 ) -> Finding:
-    if len(drawn) < _FEWEST or drawn[by].astype("str").nunique() < 2:
+    if len(sample) < FEWEST or sample[by].astype("str").nunique() < 2:
         return "unknown", "too_few", float("nan"), rules.stable
-    score = _agreement(drawn, by, further) if again is None else _cut_again(drawn, by, again)
+    score = halves_agree(sample, by, further) if again is None else cut_again(sample, by, again)
     health = "unknown" if np.isnan(score) else "ok" if score >= rules.stable else "warn" if score >= 0.3 else "fail"
     return health, "halves" if again is None else "cut_again", score, rules.stable
 
@@ -379,18 +250,18 @@ def health_check(
     assets = [name for name in rules.assets if name in table]
     further = [name for name in dict.fromkeys([*attributes, *assets]) if name in table and name != by]
     made_on = made_on or (dt.date.fromisoformat(rules.made_on) if rules.made_on else None)
-    drawn, kept = _drawn(table, by), _kept(table, by, before)
-    measured = _measured(drawn, by, further, assets)
+    sample, kept = drawn(table, by), _kept(table, by, before)
+    measured = separability(sample, by, further, assets)
     found = {
         "purpose": _purpose(table, by, actions),
         "product_only": _only(measured, "product", "product", rules),
         "assets_only": _only(measured, "assets", "assets", rules),
         "joining_date_only": _only(measured, "date", "joining_date", rules),
         "no_behaviour": _behaviour(measured, rules),
-        "money_for_value": _money(measured, drawn, by, rules),
+        "money_for_value": _money(measured, sample, by, rules),
         "frozen": _frozen(kept, made_on, as_of, rules),
         "separability": _separability(measured, rules),
-        "resampling": _resampling(drawn, by, further, again, rules),
+        "resampling": _resampling(sample, by, further, again, rules),
         "over_time": _over_time(kept, rules),
         **_sizes(table, by, rules),
     }

@@ -46,6 +46,13 @@ def stage_calls(orders: Orders, settings: Settings, days: int = 0) -> tuple[pd.D
     :func:`custvalue.churn.confirmed`.
 
     Where the history is too short to hide anything, no rows and None; ``DataError`` where it has fewer ``days``.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> stage_calls(orders, cv.load_settings())[1] is None  # too short a history to look back
+    True
     """
     cutoff = _cutoff(orders, settings, days)
     if cutoff is None:

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from custvalue import lifetime, matrix, pyramid, segmentation
+from custvalue import matrix, pyramid, segmentation
 from custvalue.churn import STAGES
 from custvalue.customers import customer_table
 from custvalue.ids import places
 from custvalue.indices import SCALE_POINTS
-from custvalue.pipeline import month_before
+from custvalue.pipeline import earlier_forecast, month_before
 from custvalue.review import ACTIONS, empty_scorecard, month
 from custvalue.yardsticks import Month, read_yardsticks, settings_key
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from custvalue.config import Settings
+    from custvalue.lifetime import Forecast
     from custvalue.transactions import Orders
 
 __all__ = ["earlier_month", "pack_folders", "read_history", "remeasured"]
@@ -139,7 +140,7 @@ def _made_anew(
     orders: Orders,
     settings: Settings,
     attributes: pd.DataFrame | None,
-    forecast: lifetime.Forecast | None,
+    forecast: Forecast | None,
     cuts: pd.DataFrame | None,
 ) -> Month:
     """The month before, from the same orders, with the choice of model of ``forecast``."""
@@ -147,9 +148,7 @@ def _made_anew(
     customers = customer_table(orders, day)
     if customers.empty:
         return Month(day, empty_scorecard())
-    scores = forecast.scores if forecast is not None else None
-    weights = forecast.weights if forecast is not None else None
-    earlier = lifetime.forecast(customers, day, settings.lifetime, scores=scores, weights=weights)
+    earlier = None if forecast is None else earlier_forecast(orders, customers, day, settings, forecast)
     return month(customers, day, settings, attributes, earlier, cuts)
 
 
@@ -157,7 +156,7 @@ def earlier_month(
     orders: Orders,
     settings: Settings,
     attributes: pd.DataFrame | None = None,
-    forecast: lifetime.Forecast | None = None,
+    forecast: Forecast | None = None,
     cuts: pd.DataFrame | None = None,
     history: str | Path = "",
     known: pd.Series | None = None,
@@ -172,6 +171,13 @@ def earlier_month(
     ``notes`` of the result: ``gap:2025-09`` where the month compared with is not the one before; packs passed over:
     ``damaged:2025-10``, ``older:2025-10`` (made by a version that kept no yardsticks), ``settings:2025-10`` (made with
     other settings), ``foreign:2025-10``; ``first`` where there is nothing to compare with.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> earlier_month(orders, cv.load_settings()).as_of
+    datetime.date(2024, 12, 31)
     """
     found, notes = _latest(history, orders.as_of, settings, known)
     if found is None:
@@ -205,6 +211,16 @@ def remeasured(
     RFM scores, the ranks behind the indices of the value matrix, the usual gaps, the price line, and the models of the
     forecast. ``now``, made of the same ``customers``, differs from it by what the yardsticks changed; it is given back
     where the earlier month has none. Indices closer than 0.05 of 100 points count as the same.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> settings = cv.load_settings()
+    >>> customers = cv.customer_table(orders)
+    >>> before, now = cv.earlier_month(orders, settings), cv.month(customers, orders.as_of, settings)
+    >>> remeasured(before, now, customers, settings)["customer_id"].tolist()
+    ['a', 'b']
     """
     if before.yardsticks is None:
         return now.scorecard

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +12,7 @@ import pandas as pd
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["begins", "joined", "named", "numbered", "places"]
+__all__ = ["begins", "in_order_of", "joined", "named", "numbered", "places"]
 
 
 def _words(values: pd.Series) -> pa.ChunkedArray | None:
@@ -26,6 +28,34 @@ def _words(values: pd.Series) -> pa.ChunkedArray | None:
     return chunks.cast(pa.large_string())
 
 
+@dataclass(frozen=True)
+class _Column:
+    """A column of text as a key: equal to another where both are the same memory, which nobody writes to."""
+
+    words: pa.ChunkedArray = field(compare=False)
+    memory: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, words: pa.ChunkedArray) -> _Column:
+        memory = []
+        for chunk in words.chunks:
+            addresses = (part.address if part else 0 for part in chunk.buffers())
+            memory.append((*addresses, chunk.offset, len(chunk)))
+        return cls(words, tuple(memory))
+
+
+def _searched(values: _Column, ids: _Column) -> np.ndarray:
+    import pyarrow.compute as pc
+
+    found = pc.index_in(values.words, value_set=ids.words, skip_nulls=True)
+    return pc.fill_null(found, -1).to_numpy().astype("int64")
+
+
+#: The last searches among many ids: several analyses ask the same of the same columns.
+_MANY = 10_000
+_remembered = lru_cache(maxsize=4)(_searched)
+
+
 def places(values: pd.Series, ids: pd.Series) -> np.ndarray:
     """The place of each value among the ids, each of which is there once; -1 where it is not one of them.
 
@@ -34,15 +64,14 @@ def places(values: pd.Series, ids: pd.Series) -> np.ndarray:
     >>> places(pd.Series(["b", "z", None]), pd.Series(["a", "b"])).tolist()
     [1, -1, -1]
     """
-    import pyarrow.compute as pc
-
     if not len(values):
         return np.empty(0, dtype="int64")
     if values.reset_index(drop=True).equals(ids.iloc[: len(values)].reset_index(drop=True)):
         return np.where(values.isna(), -1, np.arange(len(values)))
     searched, known = _words(values), _words(ids)
     if searched is not None and known is not None:
-        return pc.fill_null(pc.index_in(searched, value_set=known, skip_nulls=True), -1).to_numpy().astype("int64")
+        search = _remembered if len(values) >= _MANY else _searched
+        return search(_Column.of(searched), _Column.of(known)).copy()
     found = pd.Index(ids.astype("object")).get_indexer(values.astype("object"))
     return np.where(values.isna(), -1, found)
 
@@ -78,6 +107,8 @@ def numbered(ids: pd.Series, known: pd.Series | None = None) -> tuple[np.ndarray
     ([1, 2], ['a', 'b', 'z'])
     """
     codes, names = _coded(ids)
+    if known is None and not isinstance(ids.dtype, pd.CategoricalDtype):
+        return codes, names
     first = pd.Series([], dtype="str") if known is None else known.astype("str").reset_index(drop=True)
     number = np.append(places(names, first), -2)
     further = pd.unique(codes[number[codes] == -1])
@@ -126,3 +157,12 @@ def joined(table: pd.DataFrame, *others: pd.DataFrame) -> pd.DataFrame:
         further = further.reset_index(drop=True) if same else further.take(rows).reset_index(drop=True)
         result = pd.concat([result, further], axis=1)
     return result
+
+
+def in_order_of(ids: pd.Series) -> np.ndarray:
+    """The places of the ids in their order; those of a customer table stand in it already.
+
+    >>> in_order_of(pd.Series(["b", "c", "a"])).tolist()
+    [2, 0, 1]
+    """
+    return np.arange(len(ids)) if _rising(ids) else ids.argsort(kind="stable").to_numpy()

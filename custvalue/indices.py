@@ -14,6 +14,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from custvalue.errors import DataError, UsageError, nearest
 from custvalue.ids import places
 from custvalue.predicates import check_rule
+from custvalue.ranking import mean_ranks
 from custvalue.referrals import referral_value
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Scale",
     "aligned",
     "attribute",
+    "beside",
     "check_weights",
     "coverage",
     "current_parts",
@@ -97,7 +99,7 @@ def percentile(values: pd.Series, scale: Scale | None = None) -> pd.Series:
     [16.7, 66.7, nan, 66.7]
     """
     if scale is None or not scale.values:
-        return 100 * (values.rank() - 0.5) / values.notna().sum()
+        return 100 * (mean_ranks(values) - 0.5) / values.notna().sum()
     return pd.Series(np.interp(values.astype(float), scale.values, scale.ranks), index=values.index)
 
 
@@ -167,6 +169,20 @@ def aligned(customers: pd.DataFrame, attributes: pd.DataFrame | None) -> pd.Data
     rows = _rows(customers, attributes)
     found = attributes.drop(columns="customer_id").reset_index(drop=True).reindex(rows)
     return found.set_axis(customers.index).assign(customer_id=customers["customer_id"])
+
+
+def beside(customers: pd.DataFrame, attributes: pd.DataFrame | None) -> pd.DataFrame:
+    """The customers with their attributes beside them (:func:`aligned`); a column that both have is that of customers.
+
+    >>> attributes = pd.DataFrame({"customer_id": ["b", "c"], "age": [7, 8]})
+    >>> beside(pd.DataFrame({"customer_id": ["a", "b"]}), attributes)["age"].tolist()
+    [nan, 7.0]
+    """
+    customers = customers.reset_index(drop=True)
+    if attributes is None:
+        return customers
+    further = aligned(customers, attributes).reset_index(drop=True)
+    return pd.concat([customers, further[further.columns.difference(customers.columns, sort=False)]], axis=1)
 
 
 def attribute(customers: pd.DataFrame, attributes: pd.DataFrame | None, column: str) -> pd.Series:

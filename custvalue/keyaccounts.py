@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from custvalue.errors import UsageError
+from custvalue.ids import named, places
 from custvalue.indices import aligned, attribute, percentile, potential_parts, weighted_index
 from custvalue.predicates import first_match
-from custvalue.referrals import among, customer_ids
+from custvalue.referrals import customer_ids
 from custvalue.targeting import TargetingRules
 
 __all__ = ["ACCOUNT_PARTS", "FIRST_STEPS", "KeyAccounts", "key_accounts"]
@@ -47,21 +48,28 @@ def _with_means(sales: pd.Series, judged: pd.Series, share: float) -> pd.Series:
     """Buyers of the last 12 months who stand in the upper ``share`` of them by money, with all equal to the last."""
     buyers = sales > 0
     money = (judged if judged.notna().any() else sales).where(buyers)
-    return buyers & (money.rank(method="min", ascending=False) <= max(1, share * money.notna().sum()))
+    rising = np.sort(money.dropna().to_numpy(dtype=float))
+    n = int(max(1, share * len(rising)))
+    return buyers & (money >= rising[-n]) if len(rising) else buyers & False
 
 
-def _brought(chosen: pd.DataFrame, ids: pd.Series, attributes: pd.DataFrame | None) -> tuple[pd.Series, pd.Series]:
-    """Each chosen customer's referrer (missing: unknown, or no customer), and how many customers he brought."""
+def _brought(
+    chosen: np.ndarray, ids: pd.Series, who: np.ndarray, attributes: pd.DataFrame | None
+) -> tuple[pd.Series, pd.Series]:
+    """Each chosen customer's referrer (missing: unknown, or no customer), and how many customers he brought.
+
+    ``chosen``: rows of the customers; ``who``: the row of the customer of each row of attributes, -1 for none.
+    """
+    index = ids.index[chosen]
     if attributes is None or "referrer" not in attributes:
-        return pd.Series(None, index=chosen.index, dtype="object"), pd.Series(np.nan, index=chosen.index)
-    named = attributes[["customer_id", "referrer"]].dropna()
-    named = named.assign(referrer=customer_ids(named["referrer"])).drop_duplicates("customer_id", keep="last")
-    own = named["customer_id"].to_numpy() == named["referrer"].to_numpy()
-    known = among(pd.concat([named["customer_id"], named["referrer"]]), ids).reshape(2, -1).all(axis=0)
-    named = named[~own & known]
-    named = named.set_index("customer_id")["referrer"]
-    counts = chosen["customer_id"].map(named.value_counts()).fillna(0.0).astype(float)
-    return chosen["customer_id"].map(named).astype("object"), counts if len(named) else counts * np.nan
+        return pd.Series(None, index=index, dtype="object"), pd.Series(np.nan, index=index)
+    known = (who >= 0) & attributes["referrer"].notna().to_numpy()
+    by = places(customer_ids(attributes["referrer"][known]), ids)
+    referrer = np.full(len(ids), -1)
+    referrer[who[known]] = np.where(by == who[known], -1, by)
+    brought = np.bincount(referrer[referrer >= 0], minlength=len(ids))[chosen]
+    found = named(referrer[chosen], ids).astype("object").set_axis(index)
+    return found, pd.Series(brought if (referrer >= 0).any() else np.nan, index=index, dtype=float)
 
 
 def _parts(
@@ -165,9 +173,11 @@ def key_accounts(
     """
     rules = rules or TargetingRules()
     money = _judged(customers, attributes, rules.money, "money")
-    chosen = customers[_with_means(customers["sales_12m"], money, rules.means)]
-    referrer, n_brought = _brought(chosen, customers["customer_id"], attributes)
-    own = aligned(chosen, attributes)
+    rows, ids = np.flatnonzero(_with_means(customers["sales_12m"], money, rules.means)), customers["customer_id"]
+    chosen = customers.iloc[rows]
+    who = np.empty(0, dtype=int) if attributes is None else places(attributes["customer_id"], ids)
+    referrer, n_brought = _brought(rows, ids, who, attributes)
+    own = None if attributes is None else aligned(chosen, attributes[np.isin(who, rows)])
     parts = _parts(chosen, own, rules, n_brought)
     spend = attribute(chosen, own, "category_spend_year")
     table = chosen[["customer_id", "sales_12m", "days_since_last", "mean_gap_days"]].assign(

@@ -5,6 +5,7 @@ Every other module works with neutral codes and calls this one when something is
 
 from __future__ import annotations
 
+import re
 import string
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,7 @@ __all__ = [
     "headings",
     "label",
     "labels",
+    "money_unit",
     "phrase",
     "text",
     "unit_of",
@@ -29,6 +31,10 @@ __all__ = [
 ]
 
 LANGUAGES = ("en", "zh")
+
+#: Single amounts below the first are written with cents, and so are columns whose amounts all stay below the second.
+_SMALL, _LARGE = 100, 1000
+_MONEY_FIELD = re.compile(r"\{(\w+):money\}")
 
 
 @cache
@@ -149,7 +155,34 @@ def text(key: str, /, language: str = "en", **values: Any) -> str:
     if "currency" in values:
         values["currency"] = currency_word(values["currency"], language)
         template = template if values["currency"] else template.replace(" {currency}", "")
-    return _FORMATTER.vformat(template, (), values)
+    return _FORMATTER.vformat(_with_even_money(template, values), (), values)
+
+
+def _known(value: Any) -> bool:
+    return value is not None and value == value
+
+
+def money_unit(amounts: Iterable[Any]) -> str:
+    """How amounts that stand below each other are written: all ``whole``, or all with ``cents``.
+
+    Whole where one reaches 1,000, and where all are whole numbers anyway.
+
+    >>> money_unit([8.1, 417.0]), money_unit([0.3, 2615.0]), money_unit([50.0, 120.0])
+    ('cents', 'whole', 'whole')
+    """
+    sizes = [abs(float(amount)) for amount in amounts if _known(amount) and amount != 0]
+    return "whole" if max(sizes, default=0) >= _LARGE or all(size.is_integer() for size in sizes) else "cents"
+
+
+def _with_even_money(template: str, values: Mapping[str, Any]) -> str:
+    """The template of a sentence with a large amount writes the others without cents too, from 10 up."""
+    names = _MONEY_FIELD.findall(template)
+    known = {name: abs(values[name]) for name in names if _known(values.get(name))}
+    if len(known) < 2 or max(known.values()) < _LARGE:
+        return template
+    return _MONEY_FIELD.sub(
+        lambda found: f"{{{found[1]}:{'whole' if known.get(found[1], 0) >= 10 else 'money'}}}", template
+    )
 
 
 def _percent(value: float) -> str:
@@ -157,7 +190,12 @@ def _percent(value: float) -> str:
 
 
 def _money(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 or value == 0 else f"{value:,.2f}"
+    return f"{value:,.0f}" if abs(value) >= _SMALL or value == 0 else f"{value:,.2f}"
+
+
+def _whole(value: float) -> str:
+    written = f"{value:,.0f}"
+    return "0" if written == "-0" else written
 
 
 def _counted(value: float, things: str) -> str:
@@ -176,7 +214,10 @@ _UNITS = {
     "share": _percent,
     "short_percent": lambda value: f"{100 * value:.3g}%",
     "change": lambda value: f"{100 * value:+.1f}%",
+    "points": lambda value: f"{100 * value:+.3g}",
     "money": _money,
+    "whole": _whole,
+    "cents": lambda value: f"{value:,.2f}",
     "count": lambda value: f"{value:,.0f}",
     "days": lambda value: f"{value:,.0f}",
     "number": lambda value: f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.2f}",

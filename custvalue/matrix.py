@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from custvalue import indices
-from custvalue.errors import DataError, UsageError, nearest
+from custvalue.errors import UsageError, nearest
 from custvalue.indices import CURRENT_PARTS, JUDGED, POTENTIAL_PARTS
 from custvalue.predicates import check_rule
+from custvalue.thresholds import ALLOWED, THRESHOLDS, cut_of, kept_cuts, parse_threshold
 
 __all__ = [
     "AXES",
@@ -40,35 +41,12 @@ VALUE_CLASSES = ("high_value", "latent_value", "secondary_value", "low_value")
 #: The axes of the matrices, each of which can have a threshold of its own.
 AXES = ("sales", "margin_rate", "current_value", "potential")
 
-#: The kinds of threshold; ``frozen`` is a cut brought from another month.
-THRESHOLDS = ("median", "mean", "quantile", "share", "amount", "frozen")
-
 #: Rates that differ by no more than this (costs are rounded) are the same rate.
 _SAME_RATE = 1e-3
-
-_ALLOWED = '"median", "mean", 0 < q < 1, "amount:5000", "share:0.8" (sales)'
 
 
 def _equal_weights(parts: tuple[str, ...]) -> dict[str, float]:
     return dict.fromkeys(parts, 1.0)
-
-
-def _parse(threshold: str | float) -> tuple[str, float]:
-    """The kind of a threshold and its number (0 where it has none); the kind is empty where it is none of these.
-
-    >>> _parse("share:0.8"), _parse(0.9), _parse("middle")
-    (('share', 0.8), ('quantile', 0.9), ('', 0.0))
-    """
-    if threshold in ("median", "mean"):
-        return str(threshold), 0.0
-    kind, _, number = str(threshold).rpartition(":")
-    try:
-        level = float(number)
-    except ValueError:
-        return "", 0.0
-    inside = 0 < level < 1
-    fits = {"": inside, "share": inside, "amount": np.isfinite(level)}.get(kind, False)
-    return (kind or "quantile", level) if fits else ("", 0.0)
 
 
 @dataclass(frozen=True)
@@ -102,13 +80,13 @@ class MatrixRules:
     gone_days: int = 365
 
     def __post_init__(self) -> None:
-        check_rule("threshold", self.threshold, bool(_parse(self.threshold)[0]), _ALLOWED)
+        check_rule("threshold", self.threshold, bool(parse_threshold(self.threshold)[0]), ALLOWED)
         for axis, threshold in self.thresholds.items():
             if axis not in AXES:
                 raise UsageError("unknown_axis", got=axis, nearest=nearest(axis, AXES), allowed=", ".join(AXES))
-            kind = _parse(threshold)[0]
+            kind = parse_threshold(threshold)[0]
             fits = bool(kind) and (kind != "share" or axis == "sales")
-            check_rule(f"thresholds.{axis}", threshold, fits, _ALLOWED)
+            check_rule(f"thresholds.{axis}", threshold, fits, ALLOWED)
         self._check_weights()
         check_rule("referral_share", self.referral_share, 0 <= self.referral_share <= 1, "0..1")
         check_rule("gone_days", self.gone_days, self.gone_days > 0, "> 0")
@@ -132,7 +110,8 @@ class MatrixRules:
         'median'
         """
         own = self.thresholds.get(axis, self.threshold)
-        return "median" if _parse(own)[0] in ("share", "amount") and axis not in {*self.thresholds, "sales"} else own
+        of_sales = parse_threshold(own)[0] in ("share", "amount")
+        return "median" if of_sales and axis not in {*self.thresholds, "sales"} else own
 
 
 @dataclass(frozen=True)
@@ -159,45 +138,6 @@ class Matrix:
     parts: pd.DataFrame | None = None
 
 
-def _share_cut(values: pd.Series, share: float) -> float:
-    """The value that the fewest customers who hold ``share`` of the total lie above."""
-    ordered = np.sort(values.to_numpy(dtype=float))[::-1]
-    held = np.cumsum(ordered)
-    if not len(held) or held[-1] <= 0:
-        return float("nan")
-    n_needed = int(np.argmax(held >= share * held[-1] * (1 - 1e-12))) + 1
-    return float(ordered[n_needed]) if n_needed < len(ordered) else float(np.nextafter(ordered[-1], -np.inf))
-
-
-def _cut(values: pd.Series, threshold: str | float) -> float:
-    """The cut of a threshold; the median where a share of the total has no meaning."""
-    values = values.dropna()
-    kind, level = _parse(threshold)
-    if kind == "amount":
-        return level
-    if kind == "mean":
-        return float(values.mean())
-    cut = _share_cut(values, level) if kind == "share" else float("nan")
-    return float(values.quantile(level if kind == "quantile" else 0.5)) if np.isnan(cut) else cut
-
-
-def _frozen(cuts: tuple[float, float] | pd.DataFrame | None, kind: str, axes: tuple[str, str]) -> dict[str, float]:
-    """The frozen cut of each axis that has one."""
-    if cuts is None:
-        return {}
-    if not isinstance(cuts, pd.DataFrame):
-        return dict(zip(axes, cuts, strict=True)) if axes[0] != axes[1] else {axes[0]: cuts[0]}
-    missing = {"kind", "cut_of", "cut"} - set(cuts)
-    if missing:
-        raise DataError("cuts_columns", missing=", ".join(sorted(missing)), got=", ".join(map(str, cuts)))
-    own = cuts[(cuts["kind"] == kind) & cuts["cut_of"].isin(axes)]
-    numbers = pd.to_numeric(own["cut"], errors="coerce")
-    if not np.isfinite(numbers).all():
-        wrong = own["cut"][~np.isfinite(numbers)].iloc[0]
-        raise DataError("cut_not_number", kind=kind, got=str(wrong))
-    return dict(zip(own["cut_of"], numbers.astype(float), strict=True))
-
-
 def _codes(x_high: pd.Series, y_high: pd.Series, categories: tuple[str, ...]) -> pd.Categorical:
     place = (~x_high).to_numpy(dtype=int) + 2 * (~y_high).to_numpy(dtype=int)
     return pd.Categorical.from_codes(place, categories=categories, ordered=True)
@@ -222,10 +162,11 @@ def _matrix(
     **further: Any,
 ) -> Matrix:
     """The matrix of a table: its cuts, taken among the rows ``counted`` where they are not frozen, and the codes."""
-    frozen = _frozen(cuts, kind, axes)
+    frozen = kept_cuts(cuts, kind, axes)
     x, y = axes
-    x_cut, y_cut = (frozen[axis] if axis in frozen else _cut(counted[axis], rules.threshold_of(axis)) for axis in axes)
     x_rule, y_rule = ("frozen" if axis in frozen else rules.threshold_of(axis) for axis in axes)
+    own = {axis: cut_of(counted[axis], rules.threshold_of(axis)) for axis in axes if axis not in frozen}
+    x_cut, y_cut = ((own | frozen)[axis] for axis in axes)
     categories = QUADRANTS if kind == "quadrant" else VALUE_CLASSES
     codes = _codes(table[x] > x_cut, table[y] > y_cut, categories)
     notes = further.pop("notes", ())

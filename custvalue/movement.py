@@ -112,7 +112,14 @@ def movement_matrix(before: pd.DataFrame, now: pd.DataFrame, kind: str) -> pd.Da
 
 
 def moves(before: pd.DataFrame, now: pd.DataFrame, kinds: tuple[str, ...] = KINDS) -> pd.DataFrame:
-    """One row per kind of group: kind, n_same, n_moved, n_new, share_moved (of those known in both months)."""
+    """One row per kind of group: kind, n_same, n_moved, n_new, share_moved (of those known in both months).
+
+    >>> import pandas as pd
+    >>> before = pd.DataFrame({"customer_id": ["a", "b"], "tier": ["gold", "lead"]})
+    >>> moves(before, before.assign(tier=["iron", "lead"]), ("tier",))
+       kind  n_same  n_moved  n_new  share_moved
+    0  tier       1        1      0          0.5
+    """
     import numpy as np
     import pandas as pd
 
@@ -131,6 +138,13 @@ def move_table(before: pd.DataFrame, now: pd.DataFrame, kinds: tuple[str, ...] =
     to_code, n_customers; sales_from and sales_to (their sales of the 12 months up to either date, money); sales_gained
     and sales_lost (the sums of what rose and of what fell, both above 0), margin_gained and margin_lost (missing where
     margin is not known). Most sales moved first within a kind.
+
+    >>> import pandas as pd
+    >>> before = pd.DataFrame({"customer_id": ["a"], "tier": ["gold"], "sales_12m": [90.0], "margin_12m": [30.0]})
+    >>> now = before.assign(tier=["iron"], sales_12m=[60.0])
+    >>> move_table(before, now, ("tier",))[["kind", "from_code", "to_code", "sales_lost"]]
+       kind from_code to_code  sales_lost
+    0  tier      gold    iron        30.0
     """
     import numpy as np
     import pandas as pd
@@ -230,6 +244,19 @@ def customer_flows(before: pd.DataFrame, now: pd.DataFrame, since: dt.date) -> p
     lost as the model and the silence say, not as anybody knows); n_customers; sales_12m and margin_12m (of the 12
     months up to now, money), clv_from and clv_to (expected value of 12 months, then and now), clv_change. Margin is
     missing where it is not known.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> settings = cv.load_settings()
+    >>> customers = cv.customer_table(orders)
+    >>> before, now = cv.earlier_month(orders, settings), cv.month(customers, orders.as_of, settings)
+    >>> customer_flows(before.scorecard, now.scorecard, before.as_of)[["flow", "n_customers"]]
+           flow  n_customers
+    0       new            2
+    1  returned            0
+    2      lost            0
     """
     import pandas as pd
 
@@ -262,6 +289,25 @@ def value_bridge(before: pd.DataFrame, alike: pd.DataFrame, now: pd.DataFrame, s
     by the change of their expected value (where it did not change, of their sales). *yardstick*: what this month's
     models and means expect beyond the earlier month's, of the same customers. Margin is missing where it is not known
     in both.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> settings = cv.load_settings()
+    >>> customers = cv.customer_table(orders)
+    >>> before, now = cv.earlier_month(orders, settings), cv.month(customers, orders.as_of, settings)
+    >>> alike = cv.remeasured(before, now, customers, settings)
+    >>> value_bridge(before.scorecard, alike, now.scorecard, before.as_of)[["bridge_part", "n_customers", "sales_12m"]]
+      bridge_part  n_customers  sales_12m
+    0      before            0        0.0
+    1         new            2       55.0
+    2    returned            0        0.0
+    3       grown            0        0.0
+    4      shrunk            0        0.0
+    5        lost            0        0.0
+    6   yardstick         <NA>        0.0
+    7         now            2       55.0
     """
     import numpy as np
     import pandas as pd
@@ -287,6 +333,12 @@ def value_bridge(before: pd.DataFrame, alike: pd.DataFrame, now: pd.DataFrame, s
 
 
 def bridge_total(bridge: pd.DataFrame, by: str = "clv_12m") -> tuple[float, float]:
-    """The value before and now of a :func:`value_bridge`."""
+    """The value before and now of a :func:`value_bridge`.
+
+    >>> import pandas as pd
+    >>> bridge = pd.DataFrame({"bridge_part": ["before", "new", "now"], "sales_12m": [100.0, 20.0, 120.0]})
+    >>> bridge_total(bridge, "sales_12m")
+    (100.0, 120.0)
+    """
     totals = bridge.set_index("bridge_part")[by]
     return float(totals["before"]), float(totals["now"])

@@ -105,6 +105,10 @@ def read_attributes(data: Any, settings: Settings | None = None) -> pd.DataFrame
 
     Columns that hold only numbers become numbers, but for ``referrer``, which holds ids. Of a customer listed twice the
     last row counts.
+
+    >>> from custvalue.share import sample_folder
+    >>> read_attributes(sample_folder())[["customer_id", "acquisition_channel", "region"]].iloc[0].tolist()
+    ['C00001', 'search_ad', 'east']
     """
     settings = settings or load_settings(data=data)
     path = _beside(data, settings.inputs.customers, "customers")
@@ -159,6 +163,10 @@ def read_events(data: Any, settings: Settings | None = None, orders: Orders | No
     """Views, searches and messages from ``events.*`` beside the orders; None where there is no such file.
 
     With ``orders``, rows of customers without an order are counted apart. See :class:`custvalue.contacts.Contacts`.
+
+    >>> from custvalue.share import sample_folder
+    >>> read_events(sample_folder()).table.columns.tolist()
+    ['customer_id', 'event_date', 'event', 'category', 'price_band', 'channel']
     """
     return _contacts(clean_events, "events", data, settings, orders)
 
@@ -192,6 +200,10 @@ def read_campaigns(data: Any, settings: Settings | None = None, orders: Orders |
     """Who was written to and who responded, from ``campaigns.*`` beside the orders; None where there is no such file.
 
     With ``orders``, rows of customers without an order are counted apart. See :class:`custvalue.contacts.Contacts`.
+
+    >>> from custvalue.share import sample_folder
+    >>> sorted(set(read_campaigns(sample_folder()).table["campaign"]))
+    ['autumn_news', 'second_visit', 'spring_mailing', 'vip_evening', 'win_back']
     """
     return _contacts(clean_campaigns, "campaigns", data, settings, orders)
 
@@ -263,6 +275,12 @@ def backtest_orders(orders: Orders, settings: Settings, *, cutoff: dt.date | Non
     """Forecasts of the past against what came, at several days of the customers' own history or at one ``cutoff``.
 
     See :func:`custvalue.lifetime.backtest`; its tables are empty where the history is too short to hold anything out.
+
+    >>> from custvalue.share import sample_folder
+    >>> orders = read(sample_folder())
+    >>> scores = backtest_orders(orders, Settings(), cutoff=dt.date(2025, 6, 30)).scores  # one row per model
+    >>> scores.loc[scores["chosen"], "model"].tolist()
+    ['pareto_nbd']
     """
     rules = settings.lifetime
     return shared_by(
@@ -278,7 +296,16 @@ def forecast_orders(
 ) -> lifetime.Forecast:
     """Forecast with the model that did best in a ``backtest`` of the customers' own history (made here if not given).
 
-    Where the history is too short to hold anything out, the forecast is made all the same and its ``scores`` are empty.
+    Its ``table`` has one row per customer: the chance of still being active (``p_alive``), the orders and the money to
+    expect in the next 12 months and for life. Where the history is too short to hold anything out, the forecast is
+    made all the same and its ``scores`` are empty.
+
+    >>> from custvalue.share import sample_folder
+    >>> orders = read(sample_folder())
+    >>> test = backtest_orders(orders, Settings(), cutoff=dt.date(2025, 6, 30))  # left out: at up to four days
+    >>> forecast = forecast_orders(orders, customer_table(orders), Settings(), test)
+    >>> forecast.chosen, forecast.table.columns[:5].tolist()
+    ('pareto_nbd', ['customer_id', 'p_alive', 'expected_orders_12m', 'p_order_12m', 'clv_12m'])
     """
     backtest = backtest or backtest_orders(orders, settings)
     return _shared_forecast(orders, customers, orders.as_of, settings, backtest.scores, backtest.weights)
@@ -339,6 +366,15 @@ def with_contact_cost(
 
     From :func:`read_campaigns` where there are any and they hold a cost; a customer nobody wrote to has 0. Without them
     the attributes are given back as they are. Rows set aside there (no day, no readable cost) are not counted.
+
+    >>> import pandas as pd
+    >>> import datetime as dt
+    >>> from custvalue.share import sample_folder
+    >>> known = pd.DataFrame({"customer_id": ["C00001", "C00002"]})
+    >>> with_contact_cost(known, sample_folder(), dt.date(2025, 12, 31)).head(2)
+      customer_id  contact_cost_12m
+    0      C00001               0.3
+    1      C00002               0.0
     """
     import pandas as pd
 
@@ -370,6 +406,12 @@ def two_months(orders: Orders, settings: Settings, needs: Collection[str] = ()) 
 
     Columns of the forecast that an analysis ``needs`` (such as ``clv_12m``) are joined to both, from the same model, so
     that a move is the customer's and not the model's; other names in ``needs`` are passed over.
+
+    >>> from custvalue.share import sample_folder
+    >>> orders = read(sample_folder())
+    >>> now, before = two_months(orders, Settings())
+    >>> len(now), len(before)
+    (4978, 4869)
     """
     day = month_before(orders.as_of)
     now, before = customer_table(orders), customer_table(orders, day)

@@ -9,6 +9,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
 from custvalue.errors import UsageError, nearest
+from custvalue.ranking import equal_steps
 
 __all__ = ["BANDS", "attribute_levels", "distinguishing", "most_distinguishing", "profile"]
 
@@ -90,11 +91,13 @@ def _shares(amounts: pd.Series) -> pd.Series:
     return amounts / total if total != 0 else amounts * float("nan")
 
 
+def _used(levels: pd.Categorical) -> np.ndarray:
+    """Whether anybody has each of the levels."""
+    return np.bincount(levels.codes[levels.codes >= 0], minlength=len(levels.categories)) > 0
+
+
 def _bands(numbers: pd.Series) -> pd.Categorical:
-    """Quarters of the known values; equal ones are never split, so a quarter may be larger, smaller or empty."""
-    below = numbers.rank(method="min").to_numpy() - 1
-    places = np.where(np.isnan(below), -1, 4 * below // max(numbers.notna().sum(), 1)).astype(int)
-    return pd.Categorical.from_codes(places, categories=list(BANDS), ordered=True)
+    return pd.Categorical.from_codes(equal_steps(numbers, len(BANDS)), categories=list(BANDS), ordered=True)
 
 
 def _few_numbers(numbers: pd.Series, found: np.ndarray) -> pd.Categorical:
@@ -104,15 +107,36 @@ def _few_numbers(numbers: pd.Series, found: np.ndarray) -> pd.Categorical:
     return pd.Categorical.from_codes(pd.Categorical(numbers, categories=found).codes, categories=words, ordered=True)
 
 
+def _few_words(column: pd.Series) -> pd.Series:
+    """A column of few different words as a categorical of them; another one as it is."""
+    codes, words = pd.factorize(column)
+    if len(words) > MOST_WORDS:
+        return column
+    in_order = pd.Categorical(words).categories
+    return pd.Series(pd.Categorical.from_codes(codes, words).reorder_categories(in_order), index=column.index)
+
+
+def few_words(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the attributes of few different words as categoricals of them, which are quicker to handle.
+
+    >>> few_words(pd.DataFrame({"customer_id": ["a", "b"], "shop": ["web", "store"]}))["shop"].cat.categories.tolist()
+    ['store', 'web']
+    """
+    attributes = table[table.columns.difference(_NO_ATTRIBUTES, sort=False)]
+    return table.assign(**{name: _few_words(column) for name, column in attributes.items() if column.dtype == "str"})
+
+
 def _levels(column: pd.Series) -> pd.Categorical | None:
-    if isinstance(column.dtype, pd.CategoricalDtype) or is_datetime64_any_dtype(column):
-        return column.array if isinstance(column.dtype, pd.CategoricalDtype) else None
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.array if _used(column.array).all() else column.array.remove_unused_categories()
+    if is_datetime64_any_dtype(column):
+        return None
     if is_numeric_dtype(column) or is_bool_dtype(column):
         numbers = pd.Series(column.to_numpy(dtype=float, na_value=np.nan))
-        found = np.sort(numbers.dropna().unique())
+        found = np.unique(numbers.dropna())
         return _bands(numbers) if len(found) > MOST_NUMBERS else _few_numbers(numbers, found)
-    levels = pd.Categorical(column)
-    return levels if len(levels.categories) <= MOST_WORDS else None
+    levels = _few_words(column)
+    return levels.array if isinstance(levels.dtype, pd.CategoricalDtype) else None
 
 
 def attribute_levels(table: pd.DataFrame) -> pd.DataFrame:
@@ -130,12 +154,8 @@ def attribute_levels(table: pd.DataFrame) -> pd.DataFrame:
     ['a', 'yes', 'x']
     """
     columns = {str(name): _levels(table[name]) for name in table.columns.difference(_NO_ATTRIBUTES, sort=False)}
-    known = {
-        name: levels
-        for name, levels in columns.items()
-        if levels is not None and (np.bincount(levels.codes[levels.codes >= 0], minlength=1) > 0).sum() > 1
-    }
-    return pd.DataFrame({"customer_id": table["customer_id"].to_numpy(), **known})
+    known = {name: levels for name, levels in columns.items() if levels is not None and _used(levels).sum() > 1}
+    return pd.DataFrame({"customer_id": table["customer_id"].array, **known})
 
 
 def _counts(groups: pd.Series, levels: pd.Series, attribute: str) -> pd.DataFrame:

@@ -29,6 +29,8 @@ __all__ = ["DISK_ERRORS", "keep_failed", "month_lock", "not_writable", "now", "p
 
 _HIDDEN = ".custvalue"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+#: What a file system says that can not be told to write at once (some network drives).
+_NO_FLUSH = {errno.EINVAL, getattr(errno, "ENOTSUP", errno.EINVAL), errno.ENOSYS}
 #: What a disk says that takes no more.
 DISK_ERRORS = {
     errno.ENOSPC,
@@ -184,16 +186,35 @@ def _replace(folder: Path, target: Path) -> None:
     _remove(aside)
 
 
+def _flush(path: Path) -> None:
+    """Have the disk take a file or the names in a folder; Windows gives no such handle for reading."""
+    if os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_FLUSH:
+            raise
+    finally:
+        os.close(handle)
+
+
 def publish(folder: Path, target: Path) -> None:
     """Put a finished pack into its place, where an older one may stand.
+
+    The disk has taken every file before, so that a cut of power leaves the older pack or the whole new one.
 
     On Linux the two are exchanged in one step, so that there is a pack at every moment. Elsewhere the older one is
     moved aside first; it comes back if the new one can not be put there, or at the next run.
     """
+    for path in (*folder.rglob("*"), folder):
+        _flush(path)
     if not target.exists():
         folder.rename(target)
     elif not _exchange(folder, target):
         _replace(folder, target)
+    _flush(target.parent)
 
 
 def keep_failed(error: AnalysisError, out: Path, month: str) -> AnalysisError:

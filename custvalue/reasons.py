@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from custvalue.labels import catalogue, currency_word, format_value, heading, labels, text
-from custvalue.tables import Sentence, Sentences
+from custvalue.tables import Missing, Sentence, Sentences
 
 if TYPE_CHECKING:
     from custvalue.keyaccounts import KeyAccounts
@@ -102,8 +102,8 @@ def _step(row: Mapping[str, Any], language: str) -> str:
 def account_reasons(accounts: KeyAccounts, language: str = "en", currency: str = "") -> pd.DataFrame:
     """The list of key accounts with its reasons and first steps in words: one row per account, the best first.
 
-    Columns: ``rank``, ``customer_id``, ``sales_12m``, ``share_of_wallet``, ``n_brought`` (the last two where known),
-    ``why`` and ``first_step``, which names the customer who can introduce us.
+    Columns: ``rank``, ``customer_id``, ``sales_12m``, ``why`` and ``first_step``, which names the customer who can
+    introduce us.
     """
     comma = "；" if language == "zh" else "; "
     why, steps = [], []
@@ -111,8 +111,7 @@ def account_reasons(accounts: KeyAccounts, language: str = "en", currency: str =
         parts = [_reason(part, row, language, currency) for part in filter(None, row["reasons"].split(";"))]
         why.append(comma.join(parts) or text("findings.account_balanced", language))
         steps.append(_step(row, language))
-    columns = ["rank", "customer_id", "sales_12m", "share_of_wallet", "n_brought"]
-    shown = accounts.table[columns].dropna(axis=1, how="all")
+    shown = accounts.table[["rank", "customer_id", "sales_12m"]]
     return shown.assign(why=pd.Series(why, dtype="object"), first_step=pd.Series(steps, dtype="object"))
 
 
@@ -132,7 +131,7 @@ def accounts_sentence(
         first=first["customer_id"],
         step=_step(first, language),
     )
-    return Sentences((said,))
+    return Sentences((said,), findings=True)
 
 
 def _strength(found: PerceptualMap) -> str:
@@ -151,12 +150,15 @@ def _axis(found: PerceptualMap, row: Mapping[str, Any], language: str, words: Wo
     return text(f"findings.map_axis_{row['axis']}", language, share=row["share_inertia"], **ends)
 
 
-def map_words(found: PerceptualMap, language: str = "en", words: Words | None = None) -> Sentences:
+def map_words(found: PerceptualMap, language: str = "en", words: Words | None = None) -> Sentences | Missing:
     """What a perceptual map says: whether and how much the groups differ, what each axis means, who stands away.
 
     ``words`` are those of the data's own codes, see :func:`custvalue.pipeline.read_labels`. Nothing where the
-    association can be chance; the notes of the map say so.
+    association can be chance; the notes of the map say so. :class:`~custvalue.tables.Missing` where there are no
+    categories to compare.
     """
+    if "map_empty" in found.notes:
+        return Missing(text("notes.positioning_map_empty", language, part=heading(found.against, language).lower()))
     if not found.beyond_chance:
         return Sentences(())
     shown = found.axes[found.axes["share_inertia"] > 1e-9]
@@ -175,7 +177,7 @@ def map_words(found: PerceptualMap, language: str = "en", words: Words | None = 
     comma = "、" if language == "zh" else ", "
     groups = comma.join(_word(found.by, code, language, words) for code in away)
     last = text("findings.map_stands_out" if groups else "findings.map_nothing_stands_out", language, groups=groups)
-    return Sentences((said, *axes, last))
+    return Sentences((said, *axes, last), findings=True)
 
 
 def factor_lists(factors: BuyingFactors, language: str = "en") -> pd.DataFrame:
@@ -208,7 +210,7 @@ def ladder_sentence(rungs: pd.DataFrame, language: str = "en") -> Sentence:
     low, high = (_word("rung", rungs.loc[row, "rung"], language) for row in (place, place + 1))
     return Sentence(
         text(
-            "findings.ladder_says",
+            "findings.ladder_says" if top["n_customers"] else "findings.ladder_none",
             language,
             natural=top["share_customers"],
             share=top["share_sales_12m"],

@@ -66,7 +66,8 @@ def customer_ids(values: pd.Series) -> pd.Series:
     ['17', None, '007', None]
     """
     known = values.notna().to_numpy()
-    words = values[known].map(str).astype("str").str.strip()
+    words = values[known] if values.dtype == "str" else values[known].map(str).astype("str")
+    words = words.str.strip()
     whole = words.str.endswith("0") & words.str.contains(".", regex=False)
     words[whole] = words[whole].str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
     found = np.full(len(values), None, dtype="object")
@@ -76,22 +77,28 @@ def customer_ids(values: pd.Series) -> pd.Series:
 
 def _links(customers: pd.DataFrame, attributes: pd.DataFrame | None) -> tuple[pd.Series, np.ndarray, int]:
     """Each customer's referrer as named, his row (-1: none or not a customer), and how many are no customer."""
-    ids = pd.Index(customers["customer_id"])
+    ids, rows = customers["customer_id"], np.full(len(customers), -1)
+    referrer = np.full(len(ids), None, dtype="object")
     if attributes is None or "referrer" not in attributes:
-        return pd.Series([None] * len(ids), dtype="object"), np.full(len(ids), -1), 0
-    repeated = attributes["customer_id"][attributes["customer_id"].duplicated()].unique()
-    if len(repeated):
+        return pd.Series(referrer, dtype="object"), rows, 0
+    own = attributes["customer_id"]
+    who = places(own, ids)
+    if (np.bincount(who[who >= 0], minlength=1) > 1).any() or own[who < 0].duplicated().any():
+        repeated = own[own.duplicated()].unique()
         raise DataError("attribute_ids_repeat", n=len(repeated), example=repeated[0])
-    named = pd.Series(customer_ids(attributes["referrer"]).to_numpy(), index=attributes["customer_id"])
-    referrer = named.reindex(ids)
-    rows = np.where(referrer.notna(), ids.get_indexer(referrer), -1)
-    return referrer.reset_index(drop=True), rows, int((referrer.notna().to_numpy() & (rows < 0)).sum())
+    named = customer_ids(attributes["referrer"][who >= 0])
+    named, who = named[named.notna()], who[who >= 0][named.notna()]
+    referrer[who], rows[who] = named.to_numpy(), places(named, ids)
+    return pd.Series(referrer), rows, int((rows[who] < 0).sum())
 
 
 def _brought_first(rows: list[int], n_brought: np.ndarray) -> list[int]:
-    """Rows in an order in which all whom a customer brought stand before them; who is on a loop never comes."""
+    """Rows in an order in which all whom a customer brought stand before them; who is on a loop never comes.
+
+    Who was brought by nobody and brought nobody has no place in it.
+    """
     waiting = n_brought.tolist()
-    order = [row for row, n in enumerate(waiting) if n == 0]
+    order = np.flatnonzero((n_brought == 0) & (np.asarray(rows) >= 0)).tolist()
     for row in order:  # grows while it is read
         above = rows[row]
         if above >= 0:
@@ -146,8 +153,9 @@ def referral_value(
     check_rule("referral_share", share, 0 <= share <= 1, "0..1")
     referrer, rows, unknown = _links(customers, attributes)
     n = len(customers)
-    order = _brought_first(rows.tolist(), np.bincount(rows[rows >= 0], minlength=n))
-    looped = np.ones(n, dtype=bool)
+    n_brought = np.bincount(rows[rows >= 0], minlength=n)
+    order = _brought_first(rows.tolist(), n_brought)
+    looped = n_brought > 0
     looped[order] = False
     circle = np.flatnonzero(looped)
     loops = pd.DataFrame({"customer_id": customers["customer_id"].to_numpy()[circle], "referrer": referrer[circle]})
@@ -156,7 +164,7 @@ def referral_value(
     own = customers[by].fillna(0.0).to_numpy(dtype=float)
     total = np.array(_add_up(order, links, own, share))
     network = np.array(_add_up(order, links, np.ones(n), 1.0)) - 1
-    table = pd.DataFrame({"customer_id": customers["customer_id"].to_numpy(), "referrer": referrer.to_numpy()})
+    table = pd.DataFrame({"customer_id": customers["customer_id"].array, "referrer": referrer.array})
     table = table.assign(
         own_value=own,
         n_brought=np.bincount(rows[rows >= 0], minlength=n),

@@ -112,6 +112,15 @@ def month(
 
     ``cuts`` are frozen limits of the matrices and the pyramid. With ``yardsticks`` of another month everything is
     measured as it was then, and ``forecast`` and ``cuts`` are not asked.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> settings = cv.load_settings()
+    >>> customers = cv.customer_table(orders)
+    >>> month(customers, orders.as_of, settings).scorecard["customer_id"].tolist()
+    ['a', 'b']
     """
     if yardsticks is not None:
         cuts, learned = yardsticks.cuts, yardsticks.learned
@@ -162,6 +171,16 @@ def scorecard(
     ``SCORECARD_COLUMNS``, then sales_12m, margin_12m, current_value and potential (the indices of the value matrix),
     value_at_risk, rhythm_days and overdue of the churn stages. Codes are ordered categoricals; :func:`labelled` adds
     the words. ``cuts`` are frozen limits of the matrices and the pyramid.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> table = scorecard(cv.customer_table(orders), orders.as_of, cv.load_settings())
+    >>> table[["customer_id", "segment", "stage", "action"]]
+      customer_id     segment      stage        action
+    0           a     monthly  cultivate  serve_simply
+    1           b  first_time   identify  second_order
     """
     return month(customers, as_of, settings, attributes, forecast, cuts).scorecard
 
@@ -170,6 +189,11 @@ def labelled(table: pd.DataFrame, language: str = "en") -> pd.DataFrame:
     """The scorecard as written to file: after each code column a ``_label`` column in the language.
 
     Where margins are not known or all alike, the labels of the quadrant speak of sales only.
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"customer_id": ["a"], "sales": [20.0], "margin": [9.0], "tier": ["gold"]})
+    >>> labelled(table, "zh").iloc[0].to_dict()
+    {'customer_id': 'a', 'sales': 20.0, 'margin': 9.0, 'tier': 'gold', 'tier_label': 'B 黄金客户'}
     """
     kinds = [c for c in (*KINDS, "action") if c in table.columns]
     sales_only = {"quadrant": "quadrant_sales_only"} if matrix.margin_note(table) else {}
@@ -188,7 +212,11 @@ def empty_scorecard() -> pd.DataFrame:
 
 
 def save_scorecard(table: pd.DataFrame, folder: str | Path, language: str = "en") -> None:
-    """Write the scorecard with its labels as ``scorecard.csv`` and ``.parquet``; an empty ``folder`` writes nothing."""
+    """Write the scorecard with its labels as ``scorecard.csv`` and ``.parquet``; an empty ``folder`` writes nothing.
+
+    >>> import pandas as pd
+    >>> save_scorecard(pd.DataFrame({"customer_id": ["a"]}), "")  # writes nothing
+    """
     if not str(folder):
         return
     written = labelled(table, language)
@@ -208,11 +236,35 @@ def _known_totals(month: Month, start: pd.Timestamp) -> dict[str, float]:
     return {"new_customers": int((table["first_order"] >= start).sum()), "n_customers": len(table), **sums}
 
 
+def _year_before(months: pd.DataFrame, start: pd.Timestamp) -> pd.Series | None:
+    """The same month a year before; none where it is the first of the data, which may have begun within it."""
+    import pandas as pd
+
+    found = months[months["month"] == start - pd.DateOffset(years=1)]
+    return found.iloc[0] if len(found) and found.index[0] > months.index[0] else None
+
+
+def _relative(now: pd.Series, then: pd.Series) -> pd.Series:
+    return now / then.where(then != 0) - 1
+
+
 def totals(months: pd.DataFrame, before: Month, now: Month) -> pd.DataFrame:
-    """The month in numbers: one row per measure (``total``) with month_before, this_month and change (relative).
+    """The month in numbers: one row per measure (``total``) with month_before, this_month and change (relative), then
+    year_before and change_year, which tell a season from a change.
 
     ``months`` is :func:`custvalue.timelines.orders_by_month`, ``before`` and ``now`` the two months. Where ``before``
-    is not the month just before, what only its scorecard tells is missing.
+    is not the month just before, what only its scorecard tells is missing; so is a year ago where the data do not hold
+    the whole of that month, and what only a scorecard of then would tell.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> settings = cv.load_settings()
+    >>> customers = cv.customer_table(orders)
+    >>> before, now = cv.earlier_month(orders, settings), cv.month(customers, orders.as_of, settings)
+    >>> totals(cv.orders_by_month(orders), before, now).columns.tolist()
+    ['total', 'month_before', 'this_month', 'change', 'year_before', 'change_year']
     """
     import pandas as pd
 
@@ -225,13 +277,22 @@ def totals(months: pd.DataFrame, before: Month, now: Month) -> pd.DataFrame:
         earlier |= _known_totals(before, start - pd.DateOffset(months=1))
     table = pd.DataFrame({"total": list(today), "this_month": list(today.values())}).astype({"this_month": "float64"})
     table.insert(1, "month_before", table["total"].map(earlier).astype("float64"))
-    return table.assign(change=table["this_month"] / table["month_before"].where(table["month_before"] != 0) - 1)
+    then = _year_before(months, start)
+    ago = {name: then[column] for name, column in told.items()} if then is not None else {}
+    table["change"] = _relative(table["this_month"], table["month_before"])
+    table["year_before"] = table["total"].map(ago).astype("float64")
+    return table.assign(change_year=_relative(table["this_month"], table["year_before"]))
 
 
 def first_step(steps: pd.DataFrame) -> pd.Series:
     """The action to begin with: of those that do something, the one with most value at risk per customer.
 
     ``steps`` is the result of :func:`actions_summary`; the row has ``each`` = value at risk per customer.
+
+    >>> import pandas as pd
+    >>> steps = {"action": ["rescue_personally", "second_order"], "n_customers": [2, 6], "value_at_risk": [60.0, 90.0]}
+    >>> first_step(pd.DataFrame(steps))["action"]
+    'rescue_personally'
     """
     steps = steps.assign(each=steps["value_at_risk"] / steps["n_customers"])
     active = steps[~steps["action"].isin(["let_rest", "serve_simply", "last_offer"])]
@@ -240,7 +301,16 @@ def first_step(steps: pd.DataFrame) -> pd.Series:
 
 
 def actions_summary(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per action taken by anybody, most urgent first: action, n_customers, clv_12m, value_at_risk."""
+    """One row per action taken by anybody, most urgent first: action, n_customers, clv_12m, value_at_risk.
+
+    >>> import pandas as pd
+    >>> actions = ["second_order", "rescue_personally", "second_order"]
+    >>> table = pd.DataFrame({"action": actions, "clv_12m": [9.0, 50.0, 8.0], "value_at_risk": [1.0, 30.0, 1.0]})
+    >>> actions_summary(table.astype({"action": pd.CategoricalDtype(ACTIONS, ordered=True)}))
+                  action  n_customers  clv_12m  value_at_risk
+    0  rescue_personally            1     50.0           30.0
+    1       second_order            2     17.0            2.0
+    """
     grouped = table.groupby("action", observed=True)
     sums = grouped[["clv_12m", "value_at_risk"]].sum()
     sums.insert(0, "n_customers", grouped.size())

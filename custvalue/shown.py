@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-__all__ = ["Advice", "Sentence", "Sentences", "ShownColumn", "ShownTable", "filled", "plain"]
+__all__ = ["Advice", "Missing", "Sentence", "Sentences", "ShownColumn", "ShownTable", "filled", "plain"]
 
 #: A page of the same pack, with or without a place on it: the only address a sentence links to.
 _PAGE_OF_PACK = re.compile(r"\w[\w.-]*\.html(#[\w.-]+)?")
@@ -31,12 +31,14 @@ _TABLE = """\
 {%- if table.title %}
 <caption>{{ table.title }}</caption>
 {%- endif %}
+{%- if table.columns %}
 <thead><tr>
 {%- for column in table.columns %}
 <th scope="col" style="{{ styles[column.align] }}"
 {%- if column.help %} data-column="{{ column.name }}" title="{{ column.help }}"{% endif %}>{{ column.heading }}</th>
 {%- endfor %}
 </tr></thead>
+{%- endif %}
 <tbody>
 {%- for row in table.rows %}{{ line(row, table.keys[loop.index0] if table.keys else (), false) }}{% endfor %}
 {%- for row in table.more %}{{ line(row, table.keys[table.rows | length + loop.index0], true) }}{% endfor %}
@@ -55,8 +57,20 @@ _ADVICE = """\
 </dl></section>
 {%- endfor %}
 </div>"""
+_FOLDED = """\
+<div class="cv-advice cv-folded">
+{%- for title, items in groups %}
+<details><summary><b>{{ title }}</b> {{ items[0][1] }}</summary><dl>
+{%- for word, said in items[1:] %}
+<dt>{{ word }}</dt><dd>{{ said }}</dd>
+{%- endfor %}
+</dl></details>
+{%- endfor %}
+</div>"""
+_MISSING = """<p class="cv-note cv-missing">{{ said }}</p>"""
 _SENTENCE = """<p class="cv-say">{% if href %}<a href="{{ href }}">{{ said }}</a>{% else %}{{ said }}{% endif %}</p>"""
 _SENTENCES = """{% for said in texts %}<p class="cv-note">{{ said }}</p>{% endfor %}"""
+_FINDINGS = """<ul class="cv-say">{% for said in texts %}<li>{{ said }}</li>{% endfor %}</ul>"""
 
 
 @cache
@@ -147,13 +161,36 @@ class Sentence:
 
 
 @dataclass(frozen=True)
-class Sentences:
-    """Several sentences, each a paragraph in a notebook; nothing at all where there are none."""
-
-    texts: tuple[str, ...]
+class Missing(Sentence):
+    """What can not be said and which column would change that; a page shows nothing else of the part it stands in."""
 
     def _repr_html_(self) -> str:
-        return filled(_SENTENCES, texts=[plain(text) for text in self.texts])
+        return filled(_MISSING, said=plain(self.text))
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Several sentences, each a paragraph in a notebook; nothing at all where there are none.
+
+    Notes on a result, or (``findings``) what it says: those stand out on a page, several of them as a list.
+    """
+
+    texts: tuple[str, ...]
+    findings: bool = False
+
+    def _ipython_display_(self) -> None:
+        """Leave no output where there is nothing to say; else IPython goes on to the other forms."""
+        if self.texts:
+            raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        said = [plain(text) for text in self.texts]
+        if not self.findings or not said:
+            return filled(_SENTENCES, texts=said)
+        return filled(_FINDINGS, texts=said) if len(said) > 1 else filled(_SENTENCE, said=said[0], href="")
 
     def __repr__(self) -> str:
         return "\n".join(self.texts)
@@ -161,13 +198,17 @@ class Sentences:
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do with each group: a title and (word, text) pairs a group, shown as cards in a notebook."""
+    """What to do with each group: a title and (word, text) pairs a group, shown as cards in a notebook.
+
+    ``folded``: a line a group with its first text, which unfolds the others.
+    """
 
     groups: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    folded: bool = False
 
     def _repr_html_(self) -> str:
         lines = [(plain(title), [(word, plain(said)) for word, said in items]) for title, items in self.groups]
-        return filled(_ADVICE, groups=lines)
+        return filled(_FOLDED if self.folded else _ADVICE, groups=lines)
 
     def __repr__(self) -> str:
         return "\n\n".join("\n".join([title, *(f"  {w}: {s}" for w, s in items)]) for title, items in self.groups)

@@ -153,12 +153,34 @@ def _row(table: pd.DataFrame, analysis: str) -> Any:
 
 
 def is_fit(table: pd.DataFrame, analysis: str) -> bool:
-    """Whether an analysis may show numbers (``fit`` or ``with_care``); ``table`` is that of :func:`sufficiency`."""
+    """Whether an analysis may show numbers (``fit`` or ``with_care``); ``table`` is that of :func:`sufficiency`.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> settings = cv.load_settings()
+    >>> customers = cv.customer_table(orders)
+    >>> table = sufficiency(customers, orders.as_of)
+    >>> is_fit(table, "lifetime")
+    False
+    """
     return bool(_row(table, analysis)["fitness"] != "not_fit")
 
 
 def fitness_sentence(table: pd.DataFrame, analysis: str, language: str = "en") -> str:
-    """The verdict on one analysis as a sentence with its numbers; ``table`` is that of :func:`sufficiency`."""
+    """The verdict on one analysis as a sentence with its numbers; ``table`` is that of :func:`sufficiency`.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> settings = cv.load_settings()
+    >>> customers = cv.customer_table(orders)
+    >>> table = sufficiency(customers, orders.as_of)
+    >>> fitness_sentence(table, "lifetime")
+    'Lifetime value: Not enough data. There are 2 customers; below 20 a handful of customers decides every share.'
+    """
     row = _row(table, analysis)
     named = {"analysis": label("analysis", analysis, language), "fitness": label("fitness", row["fitness"], language)}
     # What was got is rounded down and what is needed up, so that both stay on their side of the bound.

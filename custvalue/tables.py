@@ -11,12 +11,23 @@ from typing import Any
 import pandas as pd
 from pandas.api import types
 
-from custvalue.labels import catalogue, describe, format_value, heading, labels, text, unit_of, with_currency
-from custvalue.shown import Advice, Sentence, Sentences, ShownColumn, ShownTable, filled, plain
+from custvalue.labels import (
+    catalogue,
+    describe,
+    format_value,
+    heading,
+    labels,
+    money_unit,
+    text,
+    unit_of,
+    with_currency,
+)
+from custvalue.shown import Advice, Missing, Sentence, Sentences, ShownColumn, ShownTable, filled, plain
 from custvalue.strategy import code_words, strategy_table
 
 __all__ = [
     "Advice",
+    "Missing",
     "Sentence",
     "Sentences",
     "ShownTable",
@@ -70,8 +81,12 @@ def _align(series: pd.Series, unit: str, words: Mapping[str, str]) -> str:
 
 
 def _unit(series: pd.Series, name: str, otherwise: str) -> str:
-    """The unit of a column; ``otherwise`` is that of fractions in a column the catalogue does not know."""
-    return unit_of(name) or (otherwise if types.is_float_dtype(series) else "")
+    """The unit of a column; ``otherwise`` is that of fractions in a column the catalogue does not know.
+
+    Money is written alike down the whole column, with cents or without.
+    """
+    unit = unit_of(name) or (otherwise if types.is_float_dtype(series) else "")
+    return money_unit(series.dropna()) if unit == "money" and types.is_numeric_dtype(series) else unit
 
 
 def _words(name: str, language: str, currency: str, own: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
@@ -91,10 +106,14 @@ def _note(rows_left_out: int, empty: bool, language: str) -> str:
 
 
 def _keys(series: pd.Series) -> list[str]:
-    """What the cells of a column are sorted by where their text does not do: numbers in full, codes by their order."""
+    """What the cells of a column are sorted by where their text does not do: codes by their order, numbers by their
+    place among those of the column, which the last digits of a computation do not change.
+    """
     if isinstance(series.dtype, pd.CategoricalDtype) and series.cat.ordered:
         return [str(code) if code >= 0 else "" for code in series.cat.codes]
-    return [f"{value:.12g}" if _is_number(value) else "" for value in series]
+    numbers = [float(f"{value:.9g}") if _is_number(value) else None for value in series]
+    places = {number: str(place) for place, number in enumerate(sorted(set(numbers) - {None}))}
+    return [places.get(number, "") for number in numbers]
 
 
 def _is_number(value: Any) -> bool:
@@ -110,13 +129,15 @@ def show(
     max_rows: int = 30,
     labels: Mapping[str, Mapping[str, str]] | None = None,
     unit: str = "number",
+    known_only: bool = False,
 ) -> ShownTable:
     """A finished table for its reader: headings, words and units put on; the index is not shown.
 
     Columns named like a kind of ``locale/labels.toml`` are codes and shown as words; ``labels`` gives the
     words of the data's own codes as ``{column: {code: word}}``, ``unit`` the unit of columns the catalogue does not
     know. Rows beyond ``max_rows`` are counted, not shown; up to row 100 a page can unfold them. All text is escaped in
-    the HTML; the meaning of each column is the tooltip of its heading.
+    the HTML; the meaning of each column is the tooltip of its heading. With ``known_only`` columns without a value are
+    left out, all of them where there is no row.
 
     >>> tiers = {"tier": ["gold", "iron"], "sales": [1234567.8, None], "share_sales": [0.25, 0.75]}
     >>> show(pd.DataFrame(tiers), currency="CNY")
@@ -124,6 +145,7 @@ def show(
     B · Gold    1,234,568           25.0%
     C · Iron            –           75.0%
     """
+    frame = frame.dropna(axis="columns", how="all") if known_only else frame
     held = frame.head(max(max_rows, _UNFOLDED))
     columns, cells, keys = [], [], []
     for place, name in enumerate(map(str, frame.columns)):
@@ -162,17 +184,19 @@ def _part(named: str, parts: Mapping[str, str], language: str) -> str:
     return parts.get(named, named.rpartition("/")[2])
 
 
-def notes(topic: str, codes: Iterable[str], language: str = "en") -> Sentences:
+def notes(topic: str, codes: Iterable[str], language: str = "en", lacking: bool | None = None) -> Sentences:
     """What a reader must know of a result: the sentences for the notes of an analysis, in ``locale/notes.toml``.
 
-    A note may carry values behind a colon, divided by semicolons, which are put into its sentence.
+    A note may carry values behind a colon, divided by semicolons, which are put into its sentence. ``lacking`` chooses
+    the notes on what the data lack (True), or the others (False).
 
     >>> notes("matrix", ("margin_rate_constant",))
-    The margin rate is the same for every customer, so it can not tell them apart: both axes show sales.
+    The margin rate is the same for every customer, so it can not tell them apart: they are divided by sales alone.
     """
-    kinds = ("part", "model", "quadrant", "value_class", "tier", "audience")
+    kinds = ("part_missing", "model", "quadrant", "value_class", "tier", "audience")
     parts = {code: word for kind in kinds for code, word in labels(kind, language).items()}
-    split = (code.partition(":") for code in codes)
+    chosen = (code for code in codes if lacking is None or ("missing:" in code) == lacking)
+    split = (code.partition(":") for code in chosen)
     comma = "；" if language == "zh" else "; "
     found = [
         text(f"notes.{topic}_{name}", language, part=comma.join(_part(one, parts, language) for one in part.split(";")))
@@ -186,10 +210,12 @@ def advise(
     language: str = "en",
     codes: Iterable[str] | None = None,
     texts: Mapping[str, Any] | None = None,
+    folded: bool = False,
 ) -> Advice:
     """What to do with each group of a kind, from the strategy catalogue; ``codes`` chooses groups and their order.
 
-    ``texts`` is the catalogue with a firm's own file laid over it, see :func:`custvalue.pipeline.read_strategy`.
+    ``texts`` is the catalogue with a firm's own file laid over it, see :func:`custvalue.pipeline.read_strategy`;
+    ``folded`` shows a line a group, which unfolds the rest.
 
     >>> advise("tier", codes=["gold"]).groups[0][0]
     'B · Gold'
@@ -201,7 +227,8 @@ def advise(
         tuple(
             (words[code], tuple((heading(field, language), row[field]) for field in fields))
             for code, row in zip(table[named], table.to_dict("records"), strict=True)
-        )
+        ),
+        folded,
     )
 
 

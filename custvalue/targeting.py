@@ -157,8 +157,8 @@ def _check_columns(table: pd.DataFrame, by: str) -> None:
             raise UsageError("unknown_column", got=column, nearest=nearest(column, allowed), allowed=", ".join(allowed))
 
 
-def _named_criteria(names: list[str]) -> str:
-    return ";".join(f"criterion/{name}" for name in names)
+def _named_criteria(names: list[str], kind: str = "criterion") -> str:
+    return ";".join(f"{kind}/{name}" for name in names)
 
 
 def _notes(values: pd.DataFrame, weights: Mapping[str, Any], value_from: str) -> tuple[str, ...]:
@@ -166,7 +166,7 @@ def _notes(values: pd.DataFrame, weights: Mapping[str, Any], value_from: str) ->
     missing = [name for name in counted if values[name].isna().all()]
     spread = (values.max() - values.min()) / values.abs().max().where(lambda most: most > 0, 1.0)
     equal = [name for name in counted if spread[name] < 1e-9]
-    found = [f"missing:{_named_criteria(missing)}"] if missing else []
+    found = [f"missing:{_named_criteria(missing, 'unknown_criterion')}"] if missing else []
     if len(values.dropna(how="all")) < 2:
         found.append("one_group")
     elif equal:
@@ -219,7 +219,7 @@ def attractiveness(
     0       x      100.000000  better    growth
     1       y       58.333333    poor       NaN
     >>> targets.notes
-    ('missing:criterion/reach', 'equal:criterion/margin;criterion/value', 'growth_by_cut', 'value_past_margin')
+    ('missing:unknown_criterion/reach', 'equal:criterion/margin;criterion/value', 'growth_by_cut', 'value_past_margin')
     """
     rules = rules or TargetingRules()
     _check_columns(table, by)
@@ -281,4 +281,4 @@ def customer_tasks(customers: pd.DataFrame, rules: TargetingRules | None = None)
     ['acquire', 'care', 'build']
     """
     task = first_match(customers, TASK_PREDICATES, TASKS, rules or TargetingRules())
-    return pd.DataFrame({"customer_id": customers["customer_id"].to_numpy(), "task": task})
+    return pd.DataFrame({"customer_id": customers["customer_id"].array, "task": task})

@@ -140,6 +140,14 @@ def orders_by_month(orders: Orders) -> pd.DataFrame:
 
     Sales are net of returns, customers and orders those with a purchase; months without an order are not left out,
     nor are those between the last order and ``as_of``.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts = ["2025-01-05", "2025-01-31", "2025-01-20"], [20, 30, 5]
+    >>> orders = cv.read(pd.DataFrame({"customer_id": list("aab"), "order_date": days, "amount": amounts}))
+    >>> orders_by_month(orders)
+           month  sales  n_customers  n_orders
+    0 2025-01-01   55.0            2         3
     """
     import pandas as pd
 
@@ -242,6 +250,13 @@ def add_on_share(orders: Orders) -> float:
 
     Purchases up to the as-of date, before returns, in a known category. NaN where there is no category or no repeat
     purchase.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> days, amounts, goods = ["2025-01-05", "2025-01-30", "2025-01-31"], [20, 30, 10], ["tea", "cups", "tea"]
+    >>> basket = pd.DataFrame({"customer_id": "a", "order_date": days, "amount": amounts, "category": goods})
+    >>> add_on_share(cv.read(basket))  # cups, 30 of the 40 bought later
+    0.75
     """
     table = counted(orders.table, orders.as_of)
     rows = table.filter((table.amount >= 0) & table.category.notnull())

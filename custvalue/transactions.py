@@ -245,11 +245,11 @@ def _reason(rows: ir.Table, raw: ir.Table, rules: CleanRules, latest: dt.date, a
 
     given_up = tuple(word.strip().casefold() for word in rules.not_completed) or unfinished_words()
     cases = [
+        ((rows.order_date > as_of) & (rows.order_date <= latest) if as_of else ibis.literal(False), "after_as_of"),
         (rows.broken, "broken_id"),
         (rows.customer_id.isnull(), "no_customer"),
         (rows.order_date.isnull(), "bad_date"),
         ((rows.order_date < _EARLIEST) | (rows.order_date > latest), "impossible_date"),
-        (rows.order_date > as_of if as_of else ibis.literal(False), "after_as_of"),
         (rows.status.lower().isin(given_up) if "status" in raw.columns else ibis.literal(False), "not_completed"),
         (rows.amount.isnull(), "bad_amount"),
         (_contradicts(rows, raw), "sign_conflict"),

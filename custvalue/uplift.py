@@ -13,6 +13,7 @@ import pandas as pd
 from custvalue.economics import payback_months
 from custvalue.errors import DataError, UsageError, nearest
 from custvalue.predicates import check_rule
+from custvalue.trials import POWER, rise_told
 
 __all__ = [
     "AGAINST_MAIL",
@@ -30,7 +31,6 @@ WORKED = ("works", "harms", "open", "too_few", "no_hold_out", "unknown")
 AGAINST_MAIL = ("above", "like", "below", "unknown")
 
 _NEEDED = ("customer_id", "campaign", "hold_out", "responded", "revenue")
-_POWER = 0.80
 #: More than so many times the customers of today to prove an effect: there is as good as none.
 _FAR = 100
 
@@ -42,7 +42,8 @@ class CampaignRules:
     ``response_days``: orders from the day of sending to so many days after it count as a response where the file does
     not say who responded. ``level``: that of the intervals. ``plain_mail``: response rate of plain direct mail, about
     2% (C18). ``least_held_out``: with fewer customers held out no verdict is given; ``least_responses``: with fewer in
-    either group no interval of the revenue is given, because one more order would turn it.
+    either group no interval of the revenue is given, because one more order would turn it. ``rise``: the rise of the
+    response rate worth knowing of (0.02: two percentage points), for which the size of a trial is stated.
 
     >>> CampaignRules().plain_mail
     0.02
@@ -53,6 +54,7 @@ class CampaignRules:
     plain_mail: float = 0.02
     least_held_out: int = 20
     least_responses: int = 5
+    rise: float = 0.02
 
     def __post_init__(self) -> None:
         check_rule("campaigns.response_days", self.response_days, 1 <= self.response_days <= 365, "1 .. 365")
@@ -60,6 +62,7 @@ class CampaignRules:
         check_rule("campaigns.plain_mail", self.plain_mail, 0 < self.plain_mail < 1, "0 < rate < 1")
         check_rule("campaigns.least_held_out", self.least_held_out, self.least_held_out >= 1, ">= 1")
         check_rule("campaigns.least_responses", self.least_responses, self.least_responses >= 2, ">= 2")
+        check_rule("campaigns.rise", self.rise, 0 < self.rise < 0.5, "0 < rise < 0.5")
 
 
 def check_columns(table: pd.DataFrame, names: Iterable[str]) -> None:
@@ -143,8 +146,16 @@ def _n_needed(n: int, uplift: float, low: float, level: float) -> float:
     if not uplift > 0:
         return math.nan
     z = norm.ppf(0.5 + level / 2)
-    needed = math.ceil(n * ((uplift - low) / uplift * (z + norm.ppf(_POWER)) / z) ** 2)
+    needed = math.ceil(n * ((uplift - low) / uplift * (z + norm.ppf(POWER)) / z) ** 2)
     return needed if needed <= _FAR * n else math.nan
+
+
+def _least_told(result: dict[str, Any], n: int, rules: CampaignRules) -> float:
+    """The smallest uplift that so many customers would tell; missing with so few held out that no verdict is given."""
+    if result["n_held_out"] < rules.least_held_out or n == 0:
+        return math.nan
+    rate = max(result["n_responses"] + result["n_responses_out"], 0.5) / n
+    return rise_told(rate, result["n_sent"], result["n_held_out"], rules.level)
 
 
 def _verdict(n_out: int, low: float, high: float, rules: CampaignRules) -> str:
@@ -214,6 +225,7 @@ def _result(rows: pd.DataFrame, rules: CampaignRules, margin_rate: float) -> dic
         "revenue_high": money_high,
     }
     seeking = result["worked"] in ("open", "too_few")
+    result["uplift_told"] = _least_told(result, len(known), rules)
     result["n_needed"] = _n_needed(len(known), uplift, low, rules.level) if seeking else math.nan
     return result | _money(result, sent, margin_rate, rules.response_days)
 
@@ -246,7 +258,8 @@ def campaign_results(
     interval (response_low, response_high), against_mail (above, like or below the 2% of plain direct mail, C18);
     response_rate_out of those held out; uplift (difference of the rates), uplift_low, uplift_high (Newcombe); worked
     (one of ``WORKED``); revenue_uplift (money more per customer written to), revenue_low, revenue_high (Welch; missing
-    with fewer than ``rules.least_responses`` responses in a group); n_needed (customers on the list that would tell an
+    with fewer than ``rules.least_responses`` responses in a group); uplift_told (the smallest uplift that so many
+    would tell in 4 of 5 cases, at the response rate of all of them); n_needed (customers on the list that would tell an
     uplift of this size, where the interval includes 0; missing above 100 times today's: there is as good as no effect);
     cost (money), cost_per_contact, cost_per_response (by all who responded, C1), cost_per_win (by those who would not
     have without; only where it works), break_even (uplift that pays the cost), gain (extra responses at the mean margin
@@ -309,11 +322,11 @@ def next_time(results: pd.DataFrame, by: str, words: Mapping[str, str] | None = 
     ``results`` are those of :func:`campaign_results` by the same column; ``words`` those of its codes. Nothing is
     recommended whose uplift could be 0; and where the second best may be as good, the sentence says so.
 
-    >>> next_time(pd.DataFrame(), "list")
+    >>> next_time(pd.DataFrame(), "campaign")
     ('findings.next_time_nothing', {})
     """
     if results.empty:
-        return "findings.next_time_nothing", {}
+        return f"findings.next_time_{'no_list' if by == 'list' else 'nothing'}", {}
     said = words or {}
     ranked = _ranked(results)
     if len(ranked):

@@ -64,7 +64,7 @@ _RESULTS = (
     "uplift_low",
     "uplift_high",
     "worked",
-    "n_needed",
+    "uplift_told",
     "cost",
     "cost_per_win",
     "gain",
@@ -128,7 +128,12 @@ class _Book:
         )
 
     def sheet(self, code: str) -> Any:
-        return self.book.add_worksheet(label("sheet", code, self.language))
+        """A new sheet, printed on A4 across, as wide as the paper."""
+        sheet = self.book.add_worksheet(label("sheet", code, self.language))
+        sheet.set_paper(9)
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
+        return sheet
 
     def widths(self, sheet: Any, frame: pd.DataFrame) -> None:
         """Columns as wide as their heading (in two lines) and their first values."""
@@ -187,13 +192,25 @@ class _Book:
         if value is not None and value == value:
             sheet.write_string(row, place, _clean(value), self.text)
 
-    def list_sheet(self, code: str, frame: pd.DataFrame) -> None:
-        """A sheet with one long table: headings that stay, a filter, widths."""
+    def list_sheet(self, code: str, frame: pd.DataFrame, faded: str = "") -> None:
+        """A sheet with one long table: headings that stay, a filter, widths; rows with a yes in ``faded`` in grey."""
         sheet = self.sheet(code)
         self.widths(sheet, frame)
         sheet.freeze_panes(1, 1)
+        sheet.repeat_rows(0)
         end = self.table(sheet, 0, frame)
         sheet.autofilter(0, 0, max(end - 1, 1), len(frame.columns) - 1)
+        if faded in frame and len(frame):
+            self.fade(sheet, list(frame.columns).index(faded), end - 1, len(frame.columns) - 1)
+
+    def fade(self, sheet: Any, place: int, last_row: int, last_place: int) -> None:
+        """Grey, struck out: rows with a yes in the column at ``place``, such as those whom nobody may contact."""
+        from xlsxwriter.utility import xl_col_to_name
+
+        yes = labels("yes_no", self.language)["yes"]
+        grey = self.book.add_format({"font_color": "#8a8a8a", "font_strikeout": True})
+        rule = {"type": "formula", "criteria": f'=${xl_col_to_name(place)}2="{yes}"', "format": grey}
+        sheet.conditional_format(1, 0, last_row, last_place, rule)
 
 
 def _group_table(scorecard: pd.DataFrame, by: str) -> pd.DataFrame:
@@ -262,7 +279,8 @@ def _summary_sheet(
     said = text("tables.workbook_summary", language, n=len(scorecard), currency=book.currency, **sums)
     row = book.line(sheet, row, said) + 1
     if found is not None:
-        row = book.table(sheet, row, _worded(found.summary, language, {"audience": found.titles})) + 1
+        filled = found.summary[found.summary["n_to_contact"] + found.summary["n_held_out"] > 0]
+        row = book.table(sheet, row, _worded(filled, language, {"audience": found.titles})) + 1
     if told is not None and len(told):
         row = book.table(sheet, row, told) + 1
     remarks = list(notes("audiences", found.notes, language).texts) if found is not None else []
@@ -304,8 +322,8 @@ def save_workbook(
     campaigns (:func:`custvalue.uplift.campaign_results`), ``words`` those of the data's own codes, {column: {code:
     word}}. An empty ``folder`` writes nothing. Headings stay and have filters, numbers their unit; tiers and stages
     have a chart. Text is written as text, so that nothing in the data can become a formula or a link. Of more than
-    50,000 customers the most valuable are on the sheet of the scorecard, and the summary says so. The same input gives
-    the same bytes.
+    50,000 customers the most valuable are on the sheet of the scorecard, and the summary says so. Of the audiences the
+    held-out are grey and struck out. The same input gives the same bytes.
 
     >>> save_workbook("", dt.date(2025, 12, 31), None)
     """
@@ -323,7 +341,7 @@ def save_workbook(
     frames = [shown, _group_table(scorecard.head(0), "tier")]
     if found is not None:
         listed = _worded(found.lists.head(_AUDIENCE_ROWS), language, {"audience": found.titles})
-        book.list_sheet("audiences", listed)
+        book.list_sheet("audiences", listed, faded="held_out")
         frames += [listed, found.summary]
     book.list_sheet("scorecard", shown)
     book.list_sheet("glossary", _glossary(book, [*frames, *([] if results is None else [results])]))

@@ -12,19 +12,21 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from custvalue.config import WORKSPACE_RECORD
 from custvalue.errors import UsageError
+from custvalue.files import order_files
 from custvalue.labels import LANGUAGES, catalogue, text
 from custvalue.share import copy_sample, notebooks_folder, sample_folder
 
 __all__ = ["Made", "config_text", "make_workspace", "notebook_text", "open_lab"]
 
-_RECORD = ".custvalue-init.json"
 #: Defaults for JupyterLab: no news, no updates, and an uploaded file is not opened (it reads no other than UTF-8).
 _LAB = Path(__file__).resolve().parent / "_lab"
 _HAN = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 _SETTING = re.compile(r"#?[\w.-]+\s*=|\[")
 _PARAMETER = re.compile(r"^(\w+) = (.*?)  # .*$", re.MULTILINE)
 _LANGUAGE_LINE = re.compile(r'^language = "\w+"', re.MULTILINE)
+_DATA_LINE = re.compile(r'^data = ".*?"', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,12 @@ def config_text(language: str = "en") -> str:
     return re.sub(r"^currency = .*$", '#currency = ""', content, flags=re.MULTILINE) + "\n"
 
 
-def _parameters(source: str, language: str) -> str:
-    """The parameters cell with its language set and the comments in that language."""
+def _parameters(source: str, language: str, data: str) -> str:
+    """The parameters cell with its language and data set and the comments in that language."""
     known = catalogue("parameters")
     source = _LANGUAGE_LINE.sub(f'language = "{language}"', source)
+    if data:
+        source = _DATA_LINE.sub(lambda found: f"data = {json.dumps(data, ensure_ascii=False)}", source)
 
     def commented(line: re.Match[str]) -> str:
         name, value = line[1], line[2]
@@ -78,8 +82,8 @@ def _parameters(source: str, language: str) -> str:
     return _PARAMETER.sub(commented, source)
 
 
-def notebook_text(path: Path, language: str = "en") -> str:
-    """A notebook of the package in one language: the other's cells left out, its parameter set, no outputs."""
+def notebook_text(path: Path, language: str = "en", data: str = "") -> str:
+    """A notebook of the package in one language: the other's cells left out, its parameters set, no outputs."""
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)
@@ -89,16 +93,16 @@ def notebook_text(path: Path, language: str = "en") -> str:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
         if "parameters" in cell.metadata.get("tags", []):
-            cell.source = _parameters(cell.source, language)
+            cell.source = _parameters(cell.source, language, data)
     return nbformat.writes(notebook) + "\n"
 
 
-def _files(language: str) -> dict[str, str]:
+def _files(language: str, data: str = "") -> dict[str, str]:
     """The content of every file of a workspace, by its path in it; the sample comes besides."""
     notebooks = sorted(notebooks_folder().glob("[0-9][0-9]_*.ipynb"))
     return {
         "custvalue.toml": config_text(language),
-        **{f"notebooks/{path.name}": notebook_text(path, language) for path in notebooks},
+        **{f"notebooks/{path.name}": notebook_text(path, language, data) for path in notebooks},
     }
 
 
@@ -109,7 +113,7 @@ def _sum(content: bytes) -> str:
 def _record(folder: Path) -> dict[str, str]:
     """What an earlier call wrote: the SHA-256 of each file by its path."""
     try:
-        found = json.loads((folder / _RECORD).read_text("utf-8"))
+        found = json.loads((folder / WORKSPACE_RECORD).read_text("utf-8"))
         return {str(name): str(value) for name, value in found.items()}
     except (OSError, ValueError, AttributeError):
         return {}
@@ -137,24 +141,36 @@ def _place(folder: Path, files: Mapping[str, str], record: dict[str, str]) -> Ma
     return Made(tuple(fates["write"]), tuple(fates["keep"] + fates["beside"]), beside)
 
 
-def make_workspace(folder: str | Path, language: str = "en") -> Made:
+def _from_notebooks(data: str, folder: Path) -> str:
+    """What the notebooks of a workspace call some data: by the way from their folder, or from the root of the disk."""
+    order_files(data)
+    path = Path(data).absolute()
+    inside = path.is_relative_to(folder.absolute())
+    return Path(os.path.relpath(path, folder.absolute() / "notebooks") if inside else path).as_posix()
+
+
+def make_workspace(folder: str | Path, language: str = "en", data: str = "") -> Made:
     """Make a folder to work in, or bring one up to date with the package.
 
     ``notebooks/`` in one language, a commented ``custvalue.toml`` for data of one's own, and the sample in
     ``data/sample``. A file that was changed since it was written here is never overwritten: if the package has a newer
-    one, it is put beside it as ``NAME.new.ipynb``.
+    one, it is put beside it as ``NAME.new.ipynb``. ``data`` is what the notebooks begin with, an order file or
+    data folder; empty: that of the call before, else the sample.
 
     Raises
     ------
     UsageError
         The folder can not be written, or a file of the sample there holds something else.
+    DataError
+        There are no ``data`` of that name.
     """
     folder = Path(folder)
     record = _record(folder)
+    record["data"] = _from_notebooks(data, folder) if data else record.get("data", "")
     try:
         copy_sample(folder / "data" / "sample")
-        made = _place(folder, _files(language), record)
-        (folder / _RECORD).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", "utf-8")
+        made = _place(folder, _files(language, record["data"]), record)
+        (folder / WORKSPACE_RECORD).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", "utf-8")
     except OSError as error:
         raise UsageError("output_not_writable", folder=str(folder), reason=error.strerror or str(error)) from error
     return made

@@ -162,3 +162,14 @@ def test_the_config_goes_before_the_layout():
 def test_two_dates_in_an_unknown_layout_are_asked_about():
     with pytest.raises(DataError, match="created_at, purchase_date"):
         match_columns(["customer_id", "created_at", "purchase_date", "amount"])
+
+
+def test_export_of_a_chinese_shop_with_its_own_headings():
+    columns = ["会员号", "下单时间", "成交时间", "实付金额", "订单号", "一级类目"]
+    found = match_columns(columns, {})
+    assert {name: found[name] for name in ("customer_id", "amount", "order_id", "category")} == {
+        "customer_id": "会员号",
+        "amount": "实付金额",
+        "order_id": "订单号",
+        "category": "一级类目",
+    }

@@ -114,13 +114,12 @@ def test_a_lesson_explains_a_wrong_answer_and_confirms_the_right_one(shop, desk)
         desk.run(check - 1)
         return desk.run(check)
 
-    replies = [replied(answer) for answer in ("...", "182_500 / 365", "182_500 / 365 * 4")]
-    for said, reason in zip(
-        replies, ("blank", "costs_cost_per_customer_one_visit", "costs_cost_per_customer_right"), strict=True
-    ):
+    replies = [replied(answer) for answer in ("...", "182_500 / 365", "no_such_name", "182_500 / 365 * 4")]
+    reasons = ("blank", "costs_cost_per_customer_one_visit", "cell_failed", "costs_cost_per_customer_right")
+    for said, reason in zip(replies, reasons, strict=True):
         assert text(f"workshop.{reason}", shop.language, got=500) in said
     states = [re.search("✓|✗|…", said)[0] for said in replies]
-    assert states == ["…", "✗", "✓"]
+    assert states == ["…", "✗", "…", "✓"]
     assert "1" in desk.run(desk.place("check.summary()"))
 
 
@@ -143,3 +142,10 @@ def test_a_file_of_ones_own_is_uploaded_named_and_analysed(shop, desk, sample, t
     n = len(cv.customer_table(cv.read(file)))
     assert n > 390
     assert f" {n} " in desk.page.locator(".cv-explore-list .dt-info").inner_text() + " "
+
+    desk.show(desk.place("cv.explore_pyramid("))
+    desk.page.locator(".cv-explore-cut-gold .noUi-handle").press("ArrowRight")
+    desk.page.locator(".cv-explore-save").click()
+    desk.page.wait_for_selector(".cv-explore-said:has-text('custvalue.toml')")
+    kept = tomllib.loads((shop.folder / "custvalue.toml").read_text("utf-8"))
+    assert cv.load_settings("", shop.folder / "notebooks" / file.name).pyramid.cuts == tuple(kept["pyramid"]["cuts"])

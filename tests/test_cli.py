@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -209,7 +210,8 @@ def test_an_interrupt_leaves_no_folder_and_no_kernel(tmp_path):
     notebooks = write_notebook(tmp_path / "nb", "01_x", cell("code", code))
     words = ["report", write_orders(tmp_path), "--out", tmp_path / "out", "--notebooks", notebooks]
     command = [sys.executable, "-m", "custvalue.cli", *map(str, words)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as report:
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's job in the background starts deaf to it
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heard) as report:
         assert wait_until(lambda: told.exists() and told.read_text())
         report.send_signal(signal.SIGINT)
         report.communicate(timeout=60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from custvalue.config import Settings, adjusted, find_config, load_settings
+from custvalue.config import WORKSPACE_RECORD, Settings, adjusted, find_config, load_settings
 from custvalue.errors import DataError, UsageError
 from custvalue.pipeline import read, read_attributes, read_labels
 from custvalue.pyramid import PyramidRules
@@ -105,12 +105,23 @@ def test_given_values_win_where_they_are_not_empty(tmp_path):
     assert load_settings(path, language="").language == "zh"
 
 
-def test_config_in_the_data_folder_is_found(tmp_path):
+def test_config_in_the_data_folder_or_beside_the_file_is_found(tmp_path):
     path = write(tmp_path, "currency = 'CNY'")
-    assert find_config(tmp_path) == path
+    assert find_config(tmp_path) == find_config(tmp_path / "orders.csv") == path
     assert load_settings(data=tmp_path).currency == "CNY"
-    assert find_config(tmp_path / "orders.csv") == ""
+    assert find_config(tmp_path / "deeper" / "orders.csv") == ""
     assert find_config(tmp_path, "other.toml") == "other.toml"
+    assert find_config("postgres://host/shop?table=orders") == ""
+
+
+def test_config_of_the_workspace_counts_for_all_data_in_it(tmp_path):
+    path = write(tmp_path, "currency = 'CNY'")
+    (tmp_path / WORKSPACE_RECORD).write_text("{}")
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "mine.csv").write_text("")
+    assert find_config(tmp_path / "notebooks" / "mine.csv") == find_config(tmp_path / "notebooks") == path
+    (tmp_path / "notebooks" / "custvalue.toml").write_text("currency = 'EUR'")
+    assert load_settings(data=tmp_path / "notebooks" / "mine.csv").currency == "EUR"
 
 
 def test_adjusted_checks_like_the_config():

@@ -17,6 +17,7 @@ from custvalue.errors import UsageError
 from custvalue.explore import answers, is_interactive, save_settings, settings_file
 from custvalue.explore.listing import MOST_ROWS, listing, worded
 from custvalue.explore.panel import panel
+from custvalue.workspace import make_workspace
 
 SAMPLE = ROOT / "data" / "sample"
 
@@ -283,8 +284,32 @@ def test_a_key_on_several_lines_is_left_alone(tmp_path):
 def test_where_settings_are_kept(tmp_path):
     assert settings_file("", SAMPLE) == SAMPLE / "custvalue.toml"
     assert settings_file("", SAMPLE / "orders.csv") == SAMPLE / "custvalue.toml"
+    assert settings_file("", tmp_path / "mine.csv") == tmp_path / "custvalue.toml"
     assert settings_file("other.toml", SAMPLE).name == "other.toml"
     assert settings_file("", "postgres://host/shop?table=t").name == "custvalue.toml"
+
+
+def test_a_choice_kept_beside_a_file_or_in_the_workspace_counts_the_next_time(tmp_path):
+    make_workspace(tmp_path / "shop")
+    for file, kept in (
+        (tmp_path / "mine.csv", tmp_path / "custvalue.toml"),
+        (tmp_path / "shop" / "notebooks" / "mine.csv", tmp_path / "shop" / "custvalue.toml"),
+    ):
+        assert save_settings(settings_file("", file), {"pyramid.cuts": [0.02, 0.06, 0.3]}) == kept
+        assert cv.load_settings("", file).pyramid.cuts == (0.02, 0.06, 0.3)
+
+
+def test_weights_are_offered_only_where_they_count(world):
+    box = panel(world.explorer("matrix"), "en", "", None)
+    kind = box.children[0]
+
+    def offered():
+        shown = [control for control in box.children if getattr(control, "description", "").startswith("Weight")]
+        return {control.layout.display for control in shown}
+
+    assert offered() == {"none"}
+    kind.value = "value_class"
+    assert offered() == {None}
 
 
 # Without a reader

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ import pytest
 
 from custvalue.config import load_settings
 from custvalue.customers import customer_table
-from custvalue.errors import UsageError
+from custvalue.errors import DataError, UsageError
+from custvalue.grouphealth import segment_health
 from custvalue.healthcheck import CHECKS, HEALTH, HealthRules, health_check, health_words
 from custvalue.labels import LANGUAGES, catalogue
 from custvalue.pipeline import month_before, read, read_attributes
@@ -253,3 +255,22 @@ def test_the_behaviour_segments_of_the_sample_pass_and_the_pyramid_by_sales_take
     assert segments.loc[segments["health"] == "unknown", "check"].tolist() == ["assets_only"]
     assert faults(health_check(table, "tier", **options).set_index("check")) == {"money_for_value"}
     assert "joining_date_only" not in faults(health_check(table, "age_band", **options).set_index("check"))
+
+
+def test_own_groups_and_the_customer_table_may_have_a_column_of_one_name(sample):
+    settings = replace(load_settings(data=sample), health=HealthRules(by="main_category"))
+    orders = read(sample, settings)
+    customers = customer_table(orders)
+    mine = pd.DataFrame({"customer_id": customers["customer_id"][::-1], "main_category": "x", "n_orders": 1})
+    found = segment_health(orders, customers, mine, settings).set_index("check")
+    assert found.loc["one_holds_all", "reason"] == "one_group"
+    with pytest.raises(DataError, match="more than once"):
+        segment_health(orders, customers, pd.concat([mine, mine.head(1)]), settings)
+
+
+def test_a_group_that_is_new_this_month_is_no_group_kept():
+    table = pd.DataFrame({"customer_id": [f"c{i:03}" for i in range(200)], "segment": ["a", "b"] * 100, "sales": 1.0})
+    before = table.assign(segment=["a", "z"] * 100)[["customer_id", "segment"]]
+    for then in (before, before.astype({"segment": "category"})):
+        found = health_check(table, "segment", before=then).set_index("check")
+        assert found.loc["over_time", "number"] == 0.5

@@ -27,6 +27,18 @@ def test_places_are_those_of_the_ids(kind, of):
     assert found.tolist() == [row.get(name, -1) for name in MIXED]
 
 
+def test_a_search_is_remembered_only_for_the_same_text():
+    ids = pd.Series([f"c{number:05}" for number in range(10_000)], dtype="str")
+    values = ids[::-1].reset_index(drop=True)
+    first = places(values, ids)
+    assert first.tolist() == list(range(10_000))[::-1]
+    first[:] = 7
+    assert places(values, ids)[0] == 9_999
+    assert (places(values.str.upper(), ids) == -1).all()  # may share its offsets with the values
+    values[0] = "c00000"
+    assert places(values, ids)[:2].tolist() == [0, 9_998]
+
+
 def test_a_number_is_not_the_text_of_it():
     assert places(pd.Series([17, "17"], dtype="object"), pd.Series(["17"], dtype="str")).tolist() == [-1, 0]
     assert places(pd.Series([2, 9]), pd.Series([9, 2])).tolist() == [1, 0]

@@ -41,6 +41,20 @@ def test_a_sentence_without_currency_has_no_hole():
     assert "1,000。" in text("findings.rows_all_used", "zh", rows=1, money=1000, currency="")
 
 
+@pytest.mark.parametrize(
+    ("at_risk", "each", "said"),
+    [
+        (50839.4, 49.13, "50,839 CNY at risk (49 each)"),
+        (50839.4, 0.83, "(0.83 each)"),
+        (98.2, 49.13, "98.20 CNY at risk (49.13"),
+    ],
+)
+def test_a_sentence_with_large_money_has_no_cents_beside_it(at_risk, each, said):
+    values = {"action": "x", "n": 9, "goal": "", "currency": "CNY"}
+    assert said in text("findings.first_step", at_risk=at_risk, each=each, **values)
+    assert "– each" in text("findings.first_step", at_risk=at_risk, each=None, **values)
+
+
 def test_values_are_never_read_as_templates():
     assert "{rows}" in text("errors.no_rows", got="{rows} {0.__class__}")
     with pytest.raises(KeyError):

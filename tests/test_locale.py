@@ -16,7 +16,7 @@ from custvalue.labels import LANGUAGES, catalogue, describe
 
 PACKAGE = Path(custvalue.__file__).parent
 FILES = sorted((PACKAGE / "locale").glob("*.toml"))
-UNITS = {"text", "count", "money", "share", "days", "date", "number", "plain", "tenths", "change"}
+UNITS = {"text", "count", "money", "share", "days", "date", "number", "plain", "tenths", "change", "points"}
 NAMES = {"A", "B", "C", "D", "BG/NBD", "MBG/NBD", "MBG/CNBD-k", "Pareto/NBD", "NBD"}
 STRATEGY_KINDS = (
     "tier",

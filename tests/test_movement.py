@@ -258,7 +258,7 @@ def test_things_are_ranked_by_money_and_true(december):
     money = [thing.money for thing in things_to_know(before, alike, now, bridge, n=99)]
     assert money == sorted(money, reverse=True)
     assert min(money) > 0
-    card = now.scorecard
+    card, rate = now.scorecard, things["thin_margin"].values["rate"]
     decline = card.loc[card["stage"] == "decline", "value_at_risk"].sort_values(ascending=False)
     risk = things["at_risk"]
     assert (risk.values["n"], risk.money) == (len(decline), pytest.approx(decline.sum()))
@@ -267,10 +267,11 @@ def test_things_are_ranked_by_money_and_true(december):
     new = alike[alike["first_order"] > pd.Timestamp(before.as_of)]
     assert (things["new"].values["n"], things["new"].money) == (len(new), pytest.approx(new["clv_12m"].sum()))
     assert things["act"].values["n"] == first_step(actions_summary(card))["n_customers"]
-    cut = now.yardsticks.cuts.query("cut_of == 'margin_rate'")["cut"].iloc[0]
-    volume = card[card["quadrant"] == "high_low"]
-    gap = (cut * volume["sales_12m"].clip(lower=0) - volume["margin_12m"].fillna(0)).clip(lower=0).sum()
-    assert things["thin_margin"].money == pytest.approx(gap, rel=0.01)
+    buyers = card[card["sales_12m"] > 0]
+    thin = buyers[(buyers["quadrant"] == "high_low") & (buyers["margin_12m"] < rate * buyers["sales_12m"])]
+    assert things["thin_margin"].money == pytest.approx((rate * thin["sales_12m"] - thin["margin_12m"]).sum())
+    assert things["thin_margin"].values["n"] == len(thin) < 0.25 * len(buyers)
+    assert ((buyers["margin_12m"] / buyers["sales_12m"]) >= rate).mean() == pytest.approx(0.75, abs=0.01)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -282,6 +283,26 @@ def test_five_things_are_said_and_linked(december, language):
     assert all("{" not in sentence.text and any(map(str.isdigit, sentence.text)) for sentence in said.sentences)
     assert said._repr_html_().count("<a href=") == 5
     assert repr(said).startswith("1. 2025-12")
+
+
+def test_the_month_is_compared_with_the_same_month_a_year_before(december):
+    """The season: sales of December against November alone would tell nothing."""
+    sales = december[0].set_index("total").loc["sales"]
+    assert sales["change_year"] == pytest.approx(sales["this_month"] / sales["year_before"] - 1)
+    said = repr(five_things(*december, currency="CNY").sentences[0])
+    assert f"{sales['change_year']:+.1%} on the same month a year before" in said
+    assert "同比" in repr(five_things(*december, "zh", currency="CNY").sentences[0])
+    unknown = december[0].assign(year_before=np.nan, change_year=np.nan)
+    assert "year before" not in repr(five_things(unknown, *december[1:]).sentences[0])
+
+
+def test_a_change_of_the_model_alone_is_not_called_good_business(december):
+    _, before, alike, now, bridge = december
+    table = bridge.set_index("bridge_part").astype({"clv_12m": float})
+    table.loc["yardstick", "clv_12m"] = 9e6
+    table.loc["now", "clv_12m"] = 10e6
+    said = five_things(december[0], before, alike, now, table.reset_index())
+    assert "a new estimate of the model: 9,000,000. The estimate changed" in repr(said)
 
 
 def test_every_thing_has_its_sentence_and_page():
@@ -297,7 +318,8 @@ def test_a_fall_of_the_value_is_told_as_one(december):
     things = things_to_know(before, alike, now, table.reset_index(), n=99)
     fall = next(thing for thing in things if thing.code == "value_falls")
     assert fall.values["change"] == pytest.approx(-0.5)
-    assert fall.values["part"] == table["clv_12m"].drop(["before", "now"]).min()
+    assert fall.values["part"] == -table["clv_12m"].drop(["before", "now"]).min()
+    assert fall.values["step"] == "customers worth less than before"
     assert isinstance(fall, Thing)
 
 

@@ -115,6 +115,17 @@ def texts(path: Path) -> set[str]:
     return {text for html in shown(path, "text/html") for text in BeautifulSoup(html, "html.parser").stripped_strings}
 
 
+def test_a_slow_query_leaves_no_progress_bar_in_a_notebook():
+    from jupyter_client.manager import run_kernel
+
+    asked = "local_engine().raw_sql(\"select current_setting('enable_progress_bar')\").fetchone()[0]"
+    said = []
+    with run_kernel(kernel_name="python3") as client:
+        code = f"from custvalue.engine import local_engine\nprint({asked})"
+        client.execute_interactive(code, timeout=120, output_hook=lambda message: said.append(message["content"]))
+    assert "".join(content.get("text", "") for content in said).strip() == "False"
+
+
 @pytest.fixture(scope="module")
 def known(sample):
     """The customers up to a day, read without any notebook."""

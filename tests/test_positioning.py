@@ -400,7 +400,7 @@ def test_real_orders_without_categories():
     assert perceptual_map(table).notes == ("map_empty",)
     found = buying_factors(table, factor_table(table, buying_habits(orders)))
     assert found.used == ("price", "quality")
-    assert found.notes[0].startswith("factors_missing:factor/offers;factor/newness")
+    assert found.notes[0].startswith("factors_missing:unknown_factor/offers;unknown_factor/newness")
 
 
 @pytest.mark.parametrize(
@@ -409,3 +409,17 @@ def test_real_orders_without_categories():
 def test_limits_that_can_not_be(wrong):
     with pytest.raises(UsageError, match=next(iter(wrong))):
         PositioningRules(**wrong)
+
+
+def test_a_ladder_without_anybody_on_top_is_told_without_zeros():
+    rungs = pd.DataFrame(
+        {
+            "rung": ["known", "accepted", "natural_choice"],
+            "n_customers": [6, 4, 0],
+            "share_customers": [0.6, 0.4, 0.0],
+            "share_sales_12m": [0.2, 0.8, 0.0],
+            "went_on": [0.4, 0.0, None],
+        }
+    )
+    assert ladder_sentence(rungs).text.startswith("We are not yet the natural choice of anybody.")
+    assert "还没有人把我们当作首选" in ladder_sentence(rungs, "zh").text

@@ -111,7 +111,7 @@ def test_links_lead_to_files(name):
 @pytest.mark.parametrize("name", READMES)
 def test_pictures_are_small(name):
     pictures = re.findall(r"!\[[^\]]+\]\(([^)]+\.png)\)", (ROOT / name).read_text("utf-8"))
-    assert len(pictures) == 2
+    assert len(pictures) == 3
     assert all((ROOT / picture).stat().st_size < 150_000 for picture in pictures)
 
 

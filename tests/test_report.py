@@ -12,12 +12,14 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 from nbformat.v4 import new_notebook, new_output
 from report_notebooks import METADATA, PARAMETERS, cell, write_notebook, write_orders
 
 from custvalue.errors import AnalysisError, DataError, UsageError
 from custvalue.labels import text
 from custvalue.pages import PackFacts, notes, read_page, write_pages
+from custvalue.pages.reading import Page
 from custvalue.report import run_report
 
 OUTSIDE = re.compile(r"""(?:(?:src|href)\s*=|url\()\s*["']?\s*(?:[a-z]+:)?//|@import""", re.IGNORECASE)
@@ -243,7 +245,7 @@ def test_pages_of_hostile_names_and_outputs(tmp_path):
         new_output("display_data", {"text/html": style}),
         new_output("display_data", {"image/png": b64encode(DOT).decode()}),
         new_output("display_data", {"text/html": '<p class="cv-note">take care</p>'}),
-        new_output("display_data", {"text/html": '<table></table><p class="cv-note">… more rows</p>'}),
+        new_output("display_data", {"text/html": '<table></table><p class="cv-note cv-rows">… more rows</p>'}),
     ]
     notebook = new_notebook(cells=[cell("markdown", "# A <i>b</i>"), hostile])
     page = read_page(notebook, "01_x")
@@ -284,3 +286,18 @@ def test_workbook_and_lists_stand_first_among_the_tables(tmp_path, language, tit
     assert title in files[1]["content"]
     assert "mine" in files[2]["content"]
     assert [file["content"] for file in files[4:]] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("language", "order"), [("en", ["margin", "sales", "tier"]), ("zh", ["tier", "margin", "sales"])]
+)
+def test_the_glossary_is_in_the_order_of_a_dictionary(tmp_path, language, order):
+    """Of the Chinese words kèhù, máolì, xiāoshòu."""
+    page = Page("01_x", "X", "X", "", "", terms=("sales", "tier", "margin"))
+    facts = dict.fromkeys(("rows_accepted", "customers"), 9) | {"first_date": None, "last_date": None}
+    facts |= {"rows_quarantined": 1007, "rows_after_as_of": 1000}
+    index = write_pages(tmp_path, [page], PackFacts("2024-03-31", "x.csv", facts, "1.0"), language)
+    soup = BeautifulSoup((tmp_path / "glossary.html").read_text("utf-8"), "html.parser")
+    assert [row["id"] for row in soup("tr", id=True)] == order
+    told = BeautifulSoup(index.read_text("utf-8"), "html.parser")
+    assert [value.text for value in told("dd")][-2:] == ["7", "1,000"]

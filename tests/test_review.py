@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from custvalue import review
+from custvalue import pyramid, review
 from custvalue.columns import SCORECARD_COLUMNS
-from custvalue.config import load_settings
+from custvalue.config import adjusted, load_settings
 from custvalue.customers import customer_table
 from custvalue.history import earlier_month
 from custvalue.labels import labels
 from custvalue.movement import movement_matrix, moves
-from custvalue.pipeline import forecast_orders, read, read_attributes
+from custvalue.pipeline import forecast_orders, read, read_attributes, with_contact_cost
 from custvalue.review import (
     ACTION_RULES,
     ACTIONS,
@@ -119,6 +119,19 @@ def test_totals_compare_the_month_with_the_one_before(month):
     assert table.loc["sales", "change"] == pytest.approx(months["sales"].iloc[-1] / months["sales"].iloc[-2] - 1)
 
 
+def test_totals_know_the_same_month_a_year_before_where_it_is_whole(month):
+    orders, _, before, now, _ = month
+    months = orders_by_month(orders)
+    table = totals(months, before, now).set_index("total")
+    assert table.loc["sales", "year_before"] == months["sales"].iloc[-13]
+    assert table.loc["buyers", "change_year"] == pytest.approx(
+        months["n_customers"].iloc[-1] / months["n_customers"].iloc[-13] - 1
+    )
+    assert table.loc[["n_customers", "clv_12m"], "year_before"].isna().all()
+    first_may_be_cut = totals(months.tail(13).reset_index(drop=True), before, now).set_index("total")
+    assert first_may_be_cut[["year_before", "change_year"]].isna().all(axis=None)
+
+
 def test_the_first_month_of_a_shop_has_nothing_to_compare_with(rows):
     settings = load_settings(as_of="2024-01-31")
     orders = read(rows, settings)
@@ -170,3 +183,20 @@ def test_without_margins_the_labels_claim_nothing_about_them(rows):
     now = scorecard(customer_table(orders), orders.as_of, load_settings())
     assert set(now["quadrant"]) <= {"high_high", "low_low"}
     assert set(labelled(now)["quadrant_label"]) == set(labels("quadrant_sales_only").values())
+
+
+def test_tiers_by_profit_are_those_of_the_pyramid(month, sample):
+    """Messages count as a cost on every page: with them some customers stand in another tier than without."""
+    orders, customers, _, _, _ = month
+    settings = load_settings(data=sample)
+    settings = adjusted(settings, pyramid=adjusted(settings.pyramid, by="profit_12m"))
+    attributes = read_attributes(sample, settings)
+    served = with_contact_cost(attributes, sample, orders.as_of, settings)
+    forecast = forecast_orders(orders, customers, settings)
+    valued = pyramid.with_profit(customers, settings.pyramid, served)
+    expected = pyramid.pyramid(valued, settings.pyramid)["tier"].tolist()
+    found, without = (
+        scorecard(customers, orders.as_of, settings, table, forecast)["tier"].tolist() for table in (served, attributes)
+    )
+    assert found == expected
+    assert found != without

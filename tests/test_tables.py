@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup
 
 from custvalue import tables
 from custvalue.errors import UsageError
-from custvalue.labels import LANGUAGES, labels
+from custvalue.labels import LANGUAGES, labels, text
 from custvalue.strategy import strategy_for, strategy_table
 from custvalue.tables import Sentence, advise, glossary, save, say, show
 
@@ -59,7 +59,23 @@ def test_values_stand_in_the_unit_of_their_column():
     )
     first, second = cells(frame)
     assert first == ["1,234,567", "12.3%", "12,345", "1,500", "1.23", "2025-02-28"]
-    assert second == ["99.50", "100.0%", "1", "0", "0.50", "2024-02-29"]
+    assert second == ["100", "100.0%", "1", "0", "0.50", "2024-02-29"]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "said"),
+    [
+        ([8.1, 30.5, 417.0, None], ["8.10", "30.50", "417.00", "–"]),
+        ([-0.3, 2615.0], ["0", "2,615"]),
+        ([919.14, 134.0, 0.0], ["919.14", "134.00", "0.00"]),
+        ([49.0, 939.0], ["49", "939"]),
+        ([None, None], ["–", "–"]),
+    ],
+)
+def test_money_is_written_alike_down_a_column(amounts, said):
+    column = pd.Series(amounts, dtype="float64")
+    assert [row[0] for row in cells(pd.DataFrame({"sales": column}))] == said
+    assert [row[0] for row in cells(pd.DataFrame({"sales": column.astype("Float64")}))] == said
 
 
 def test_money_headings_carry_the_currency_and_others_do_not():
@@ -160,9 +176,15 @@ def test_long_tables_carry_what_they_are_sorted_by():
     frame["chosen"] = True
     cells = BeautifulSoup(show(frame)._repr_html_(), "html.parser").tbody("tr")
     keys = [[cell.get("data-sort", "") for cell in row("td")] for row in cells[:4]]
-    assert keys == [["1234567.25", "", "1", ""], ["1234567.5", "", "0", ""], ["", "", "", ""], ["-3", "", "3", ""]]
+    assert keys == [["1", "", "1", ""], ["2", "", "0", ""], ["", "", "", ""], ["0", "", "3", ""]]
     assert show(frame.head(5)).keys == ()
     assert "data-sort" not in show(frame.head(5))._repr_html_()
+
+
+def test_the_last_digits_of_a_computation_change_no_page():
+    values = np.linspace(-3, 17, 12) ** 3
+    shown = [show(pd.DataFrame({"sales": values * noise}))._repr_html_() for noise in (1, 1 + 1e-12)]
+    assert shown[0] == shown[1]
 
 
 def test_headings_are_marked_as_such_and_known_ones_name_their_column():
@@ -181,7 +203,7 @@ def test_a_sentence_links_to_a_page_of_the_pack():
 def test_the_page_and_the_text_are_the_same_each_time():
     frame = pd.DataFrame({"tier": ["gold"], "sales": [5.0]}, index=[7])
     assert show(frame)._repr_html_() == show(frame.copy())._repr_html_()
-    assert repr(show(frame)) == "Tier      Sales\nB · Gold   5.00"
+    assert repr(show(frame)) == "Tier      Sales\nB · Gold      5"
 
 
 def test_the_text_is_aligned_where_chinese_characters_take_two_places():
@@ -321,3 +343,12 @@ def test_a_large_table_reads_like_a_small_one(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(small, large)
     assert (tmp_path / "large.csv").read_bytes().startswith(b"\xef\xbb\xbf")
     assert large.loc[1, "customer_id"] == "'=1+1"
+
+
+def test_only_what_is_known_is_shown():
+    frame = pd.DataFrame({"customer_id": ["a", "b"], "sales": [1.0, None], "margin": [None, None]})
+    assert [column.name for column in show(frame, known_only=True).columns] == ["customer_id", "sales"]
+    nobody = show(frame.head(0), known_only=True)
+    assert nobody.columns == ()
+    assert "<th" not in nobody._repr_html_()
+    assert repr(nobody) == text("tables.no_rows", "en")

@@ -110,6 +110,26 @@ def test_the_sheets(saved, scorecard, language):
     assert [cell.value for cell in tiers["B"]][1:5] == scorecard["tier"].value_counts(sort=False).tolist()
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_held_out_are_struck_out(saved, lists, language):
+    sheet = opened(saved[language])[labels("sheet", language)["audiences"]]
+    yes = labels("yes_no", language)["yes"]
+    (area,) = sheet.conditional_formatting
+    (rule,) = area.rules
+    column = next(cell.column_letter for cell in sheet[1] if cell.value == heading("held_out", language))
+    assert rule.formula == [f'${column}2="{yes}"']
+    assert rule.dxf.font.strike
+    assert str(area.sqref) == f"A2:{sheet.dimensions.split(':')[1]}"
+    assert [cell.value for cell in sheet[column]][1:].count(yes) == lists.lists["held_out"].sum() > 0
+
+
+def test_long_sheets_are_printed_with_their_headings(saved):
+    for name in ("Audiences", "Scorecard", "Glossary"):
+        sheet = opened(saved["en"])[name]
+        assert sheet.print_title_rows in ("1:1", "$1:$1")
+        assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
+
+
 def test_the_scorecard_read_back(saved, scorecard):
     found = pd.read_excel(saved["en"] / "custvalue-2025-12.xlsx", "Scorecard", engine="openpyxl").set_index("Customer")
     source = scorecard.set_index("customer_id")

@@ -158,6 +158,15 @@ def test_no_answer_however_odd_ends_in_a_traceback(number, name):
         assert reply.lines
 
 
+def test_an_answer_whose_cell_failed_is_not_the_answer_before(sample, shell):
+    run(shell, one_copy(source(1), "en", str(sample), teacher=True))
+    assert not shell.run_cell("answer = b", silent=True).success
+    assert shell.run_cell('_reply = check("quiz_3", answer)', silent=True).success
+    assert (shell.user_ns["_reply"].state, shell.user_ns["_reply"].reason) == ("open", "failed")
+    assert shell.run_cell('_reply = check("quiz_3", "b")', silent=True).success
+    assert shell.user_ns["_reply"].reason == "b"
+
+
 def test_numbers_of_the_class_that_can_not_be_are_explained():
     reply = lesson(1)("own_cost", 5, cost=100, contacts=0, per_win=4)
     assert (reply.state, reply.reason) == ("wrong", "given")

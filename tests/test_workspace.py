@@ -89,9 +89,7 @@ def test_a_newer_package_updates_what_was_not_changed_and_puts_the_rest_beside(t
     make_workspace(shop)
     (shop / "notebooks" / "01_segmentation.ipynb").write_text("mine")
     older = workspace._files
-    monkeypatch.setattr(
-        workspace, "_files", lambda language: {name: text + " " for name, text in older(language).items()}
-    )
+    monkeypatch.setattr(workspace, "_files", lambda *given: {name: text + " " for name, text in older(*given).items()})
     done = run("init", shop)
     assert done.exit_code == 0
     beside = shop / "notebooks" / "01_segmentation.new.ipynb"
@@ -101,6 +99,29 @@ def test_a_newer_package_updates_what_was_not_changed_and_puts_the_rest_beside(t
     assert (shop / "notebooks" / "02_value_matrix.ipynb").read_text("utf-8").endswith("\n ")
     assert [path.name for path in shop.rglob("*.new.*")] == [beside.name]
     assert not make_workspace(shop).beside
+
+
+def begins_with(shop):
+    return {inspect_notebook(str(path))["data"]["default"] for path in (shop / "notebooks").glob("*.ipynb")}
+
+
+def test_the_notebooks_begin_with_the_data_asked_for(tmp_path, rows):
+    shop, file = tmp_path / "shop", tmp_path / "我的 订单.csv"
+    rows.to_csv(file, index=False)
+    assert run("init", shop, "--data", file).exit_code == 0
+    assert begins_with(shop) == {f'"{file.as_posix()}"'}
+    assert not make_workspace(shop).kept
+    assert begins_with(shop) == {f'"{file.as_posix()}"'}
+    rows.to_csv(shop / "mine.csv", index=False)
+    make_workspace(shop, data=str(shop / "mine.csv"))
+    assert begins_with(shop) == {'"../mine.csv"'}
+
+
+def test_data_that_are_not_there_are_said_and_nothing_is_written(tmp_path):
+    done = run("init", tmp_path / "shop", "--data", tmp_path / "none.csv")
+    assert done.exit_code == 3
+    assert "none.csv" in done.stderr
+    assert not (tmp_path / "shop").exists()
 
 
 def test_a_folder_in_the_way_is_said(tmp_path):

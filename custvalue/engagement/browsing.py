@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from custvalue.engagement.rules import EngagementRules
-from custvalue.engagement.visitors import in_order, kinds_of, leading
+from custvalue.engagement.visitors import grouped, in_order, kinds_of, leading
 from custvalue.ids import begins, named, numbered, places
+from custvalue.owned import rows_of
 from custvalue.predicates import first_match
 
 __all__ = ["BROWSING", "browsing_segments", "changed_by_chance", "group_table", "viewed_not_bought", "views"]
@@ -18,13 +18,13 @@ __all__ = ["BROWSING", "browsing_segments", "changed_by_chance", "group_table", 
 #: Codes of the browsing segments in the order they are shown.
 BROWSING = ("just_changed", "new", "exploring", "steady", "silent", "unseen")
 
+#: What is asked of those who looked at anything, in this order; all others are *unseen*.
 _PREDICATES = (
-    ("unseen", lambda t: t["last_age"].isna()),
-    ("silent", lambda t: t["silent"].eq(True)),
-    ("new", lambda t: t["n_views_before"].eq(0)),
-    ("steady", lambda t: t["same_group"].eq(True)),
-    ("just_changed", lambda t: t["certain"].eq(True)),
-    ("exploring", lambda t: t["last_age"].notna()),
+    ("silent", lambda t: t["silent"]),
+    ("new", lambda t: t["n_views_before"] == 0),
+    ("steady", lambda t: t["same_group"]),
+    ("just_changed", lambda t: t["certain"]),
+    ("exploring", lambda t: t["n_views_before"] > 0),
 )
 #: Customers whose views are shuffled to learn how often chance alone looks like a change, and how many times.
 _SHUFFLED, _ROUNDS = 20_000, 10
@@ -54,52 +54,35 @@ def views(events: pd.DataFrame, as_of: dt.date, rules: EngagementRules | None = 
     return events.loc[seen, ["customer_id", "event_date", "category", "price_band"]].assign(age=age[seen])
 
 
-def _windows(seen: pd.DataFrame, rules: EngagementRules) -> pd.DataFrame:
-    """The views that are recent or of the days before, with last_age, silent, and which of both they are.
+def _windows(seen: pd.DataFrame, rules: EngagementRules) -> tuple[pd.DataFrame, np.ndarray]:
+    """The views that are ``recent`` or of the days before, and the age of each customer's last view, by number.
 
-    For a customer silent for ``recent_days`` the windows are counted back from his last view.
+    For a customer silent for ``recent_days`` the windows are counted back from his last view. ``habit`` are the views
+    that show what he usually looks at: the earlier ones; of a silent customer all.
     """
     who, age = seen["who"].to_numpy(), seen["age"].to_numpy()
     last = np.full(who.max(initial=-1) + 1, np.iinfo("int64").max)
     np.minimum.at(last, who, age)
-    last_age = last[who]
-    silent = last_age >= rules.recent_days
-    since = age - np.where(silent, last_age, 0)
+    silent = (last >= rules.recent_days)[who]
+    since = age - np.where(silent, last[who], 0)
     recent, within = since < rules.recent_days, since < rules.recent_days + rules.before_days
-    marked = seen.assign(last_age=last_age, silent=silent, recent=recent, before=within & ~recent)
-    return marked[within]
-
-
-def _grouped(who: np.ndarray, codes: np.ndarray, sums: Mapping[str, np.ndarray], age: np.ndarray) -> pd.DataFrame:
-    """One row per customer and code, in their order: who, code, the sums, and ``age``, the least one."""
-    width = codes.max(initial=0) + 1
-    key = who.astype("int64") * width + codes
-    order = np.argsort(key)
-    first = begins(key[order])
-    totals = {name: np.add.reduceat(n[order].astype("int64"), first) if len(first) else n for name, n in sums.items()}
-    found = key[order][first]
-    least = np.minimum.reduceat(age[order], first) if len(first) else age
-    return pd.DataFrame({"who": found // width, "code": found % width, **totals, "age": least})
+    return seen.assign(recent=recent, habit=~recent | silent)[within], last
 
 
 def _per_group(marked: pd.DataFrame) -> pd.DataFrame:
-    """One row per customer (``who``) and category: recent and earlier views, and the age of the last one.
-
-    ``n_habit`` are those that show what he usually looks at: the earlier ones; of a silent customer all.
-    """
-    recent, before, silent = (marked[name].to_numpy() for name in ("recent", "before", "silent"))
-    sums = {"n_recent": recent, "n_before": before, "n_habit": before | silent}
+    """One row per customer (``who``) and category: recent, earlier and usual views, and the age of the last one."""
+    recent, habit = (marked[name].to_numpy() for name in ("recent", "habit"))
+    flags = {"n_recent": recent, "n_before": ~recent, "n_habit": habit}
     codes = marked["group"].cat.codes.to_numpy(dtype="int64")
-    counts = _grouped(marked["who"].to_numpy(), codes, sums, marked["age"].to_numpy())
+    counts = grouped(marked["who"].to_numpy(), codes, flags, marked["age"].to_numpy())
     return counts.assign(group=pd.Categorical.from_codes(counts.pop("code"), dtype=marked["group"].dtype))
 
 
 def _most(counts: pd.DataFrame, count: str) -> pd.DataFrame:
     """The row with the highest count of each customer; of equal ones that seen last, then the first by name."""
-    rows = counts[counts[count] > 0]
-    oldest = rows["age"].max() if len(rows) else 0
-    rank = rows[count] * (oldest + 1) + (oldest - rows["age"])
-    return rows.iloc[leading(rows["who"].to_numpy(), rank.to_numpy())].set_index("who")
+    oldest = counts["age"].max() if len(counts) else 0
+    rank = counts[count] * (oldest + 1) + (oldest - counts["age"])
+    return counts.iloc[leading(counts["who"].to_numpy(), rank.to_numpy())].set_index("who")
 
 
 def _concentration(counts: np.ndarray, shares: np.ndarray) -> float:
@@ -132,10 +115,12 @@ def _habits(counts: pd.DataFrame) -> tuple[float, pd.Series]:
     shares = shares[shares > 0] / max(shares.sum(), 1)
     largest = shares.nlargest(_FITTED_GROUPS).index
     fitted = counts[counts["group"].isin(largest) & (counts["n_habit"] > 0)]
-    sizes = fitted.groupby("who")["n_habit"].sum()
-    people = sizes.index[sizes >= 2].to_series()
+    sizes = np.bincount(fitted["who"], fitted["n_habit"])
+    people = pd.Series(np.flatnonzero(sizes >= 2))
     people = people.sample(min(len(people), _SHUFFLED), random_state=0)
-    table = fitted[fitted["who"].isin(people)].pivot(index="who", columns="group", values="n_habit").fillna(0)
+    picked = np.zeros(len(sizes), dtype=bool)
+    picked[people] = True
+    table = fitted[picked[fitted["who"]]].pivot(index="who", columns="group", values="n_habit").fillna(0)
     seen = table.sum() / max(table.to_numpy().sum(), 1)
     enough = len(seen) > 1 and len(table) >= _FEWEST
     return (_concentration(table.to_numpy(), seen.to_numpy()) if enough else float("nan")), shares
@@ -167,9 +152,7 @@ def _chance(main: pd.DataFrame, totals: pd.DataFrame, habits: tuple[float, pd.Se
     return np.minimum(found * max((shares > 0).sum() - 1, 1), 1.0)
 
 
-def _classified(
-    marked: pd.DataFrame, rules: EngagementRules, habits: tuple[float, pd.Series] | None = None
-) -> pd.DataFrame:
+def _classified(marked: pd.DataFrame, last: np.ndarray, rules: EngagementRules) -> pd.DataFrame:
     """One row per customer who looked at anything, by ``who``: counts, main groups, the chance of the change."""
     counts = _per_group(marked)
     start = begins(counts["who"].to_numpy())
@@ -181,37 +164,38 @@ def _classified(
         },
         index=who,
     )
-    main, earlier = (_most(counts, count).reindex(who) for count in ("n_recent", "n_before"))
-    most_before = earlier["n_before"].fillna(0)
-    first = marked[["who", "last_age", "silent"]].drop_duplicates("who").set_index("who").reindex(who)
-    changed = (main["n_before"] < most_before) & ~first["silent"].astype(bool)
-    changed &= totals["n_before"] > 0
-    p_value = pd.Series(np.nan, index=totals.index)
-    p_value[changed] = _chance(main[changed], totals[changed], habits or _habits(counts))
+    main, earlier = (_most(counts, count) for count in ("n_recent", "n_before"))
+    silent = last[who] >= rules.recent_days
+    changed = (main["n_before"] < earlier["n_before"]) & ~silent
+    p_value = pd.Series(np.nan, index=who)
+    p_value[changed] = _chance(main[changed], totals[changed], _habits(counts))
     return pd.DataFrame(
         {
             "group": main["group"],
-            "group_before": earlier["group"],
+            "group_before": earlier["group"].where(earlier["n_before"] > 0),
             "n_views": totals["n_recent"],
             "n_views_before": totals["n_before"],
             "change_chance": p_value,
-            "last_age": first["last_age"],
-            "silent": first["silent"],
+            "last_age": last[who],
+            "silent": silent,
             "same_group": ~changed,
             "certain": p_value <= rules.change_noise,
-        }
+        },
+        copy=False,
     )
 
 
 def _bands(marked: pd.DataFrame, found: pd.DataFrame) -> pd.Series:
     """The most viewed price band within the main group, by ``who``; missing where no band is known."""
     rows = marked[marked["recent"] & marked["price_band"].notna()]
-    main = found["group"].cat.codes.reindex(rows["who"]).to_numpy()
-    rows = rows[rows["group"].cat.codes.to_numpy() == main]
-    codes, one = rows["price_band"].cat.codes.to_numpy(dtype="int64"), np.ones(len(rows), dtype="int64")
-    counts = _grouped(rows["who"].to_numpy(), codes, {"n": one}, rows["age"].to_numpy())
-    most = _most(counts, "n")["code"].reindex(found.index, fill_value=-1)
-    return pd.Series(pd.Categorical.from_codes(most, dtype=marked["price_band"].dtype), index=found.index)
+    main = np.full(marked["who"].max() + 1 if len(marked) else 0, -1)
+    main[found.index] = found["group"].cat.codes
+    rows = rows[rows["group"].cat.codes.to_numpy() == main[rows["who"]]]
+    codes, one = rows["price_band"].cat.codes.to_numpy(dtype="int64"), np.ones(len(rows), dtype=bool)
+    counts = grouped(rows["who"].to_numpy(), codes, {"n": one}, rows["age"].to_numpy())
+    band, most = np.full(found.index.max() + 1 if len(found) else 0, -1), _most(counts, "n")["code"]
+    band[most.index] = most
+    return pd.Series(pd.Categorical.from_codes(band[found.index], dtype=marked["price_band"].dtype), index=found.index)
 
 
 def _numbered_views(
@@ -224,7 +208,7 @@ def _numbered_views(
     who, names = numbered(ids, None if customers is None else customers["customer_id"])
     words = {"group": "category", "price_band": "price_band"}
     words = {name: in_order(events[column])[counted] for name, column in words.items()}
-    return pd.DataFrame({"who": who[counted[known]], "age": age[counted], **words}), names
+    return pd.DataFrame({"who": who[counted[known]], "age": age[counted], **words}, copy=False), names
 
 
 def _words(codes: pd.Series) -> pd.Series:
@@ -267,15 +251,15 @@ def browsing_segments(
     """
     rules = rules or EngagementRules()
     seen, ids = _numbered_views(events, as_of, rules, customers)
-    marked = _windows(seen, rules)
-    found = _classified(marked, rules)
-    found["price_band"] = _bands(marked, found)
-    table = found.reindex(range(len(ids)))
+    marked, last = _windows(seen, rules)
+    found = _classified(marked, last, rules)
+    found = found.assign(price_band=_bands(marked, found), browsing=first_match(found, _PREDICATES, BROWSING))
+    table = found.reset_index(drop=True).reindex(rows_of(found.index.to_numpy(), len(ids))[:-1]).reset_index(drop=True)
     days = pd.to_timedelta(table["last_age"], unit="D")
     return pd.DataFrame(
         {
             "customer_id": ids,
-            "browsing": first_match(table, _PREDICATES, BROWSING),
+            "browsing": table["browsing"].fillna("unseen").array,
             "category": _words(table["group"]),
             "price_band": _words(table["price_band"]),
             "category_before": _words(table["group_before"]),
@@ -283,7 +267,8 @@ def browsing_segments(
             "n_views_before": table["n_views_before"].fillna(0).astype("int64"),
             "change_chance": table["change_chance"],
             "last_view": (pd.Timestamp(as_of) - days).astype("datetime64[s]"),
-        }
+        },
+        copy=False,
     )
 
 
@@ -299,8 +284,8 @@ def changed_by_chance(events: pd.DataFrame, as_of: dt.date, rules: EngagementRul
     0.0
     """
     rules, rng = rules or EngagementRules(), np.random.default_rng(0)
-    marked = _windows(_numbered_views(events, as_of, rules)[0], rules)
-    marked = marked[~marked["silent"]]
+    marked, last = _windows(_numbered_views(events, as_of, rules)[0], rules)
+    marked = marked[(last < rules.recent_days)[marked["who"]]]
     people = np.flatnonzero(np.bincount(marked["who"])) if len(marked) else []
     if not len(people):
         return 0.0
@@ -312,7 +297,7 @@ def changed_by_chance(events: pd.DataFrame, as_of: dt.date, rules: EngagementRul
     for _ in range(_ROUNDS):
         order = np.lexsort([rng.random(len(marked)), marked["who"]])
         dealt = marked.assign(group=marked["group"].array.take(order))
-        found = _classified(dealt, rules)
+        found = _classified(dealt, last, rules)
         flagged.append((found["certain"] & ~found["same_group"] & (found["n_views_before"] > 0)).sum())
     return float(np.mean(flagged)) * len(people) / len(chosen)
 
@@ -351,12 +336,12 @@ def _wishes(rows: pd.DataFrame, bought: pd.DataFrame, fewest: int) -> pd.DataFra
     """The categories viewed at least so often by each customer, with age of the first and the last view."""
     (who, ids), groups = numbered(rows["customer_id"]), in_order(rows["category"])
     age, names = rows["age"].to_numpy(), pd.Series(groups.categories, dtype="str")
-    pair, one = _pair(who, groups.codes, len(names)), np.ones(len(rows), dtype="int64")
-    counts = _grouped(pair, 0 * pair, {"n_views": one}, age).assign(first=-_grouped(pair, 0 * pair, {}, -age)["age"])
+    pair, one = _pair(who, groups.codes, len(names)), np.ones(len(rows), dtype=bool)
+    counts = grouped(pair, 0 * pair, {"n_views": one}, age)
     counts = counts[counts["n_views"] >= fewest]
     bands = in_order(rows["price_band"])
     known = bands.codes >= 0
-    band = _most(_grouped(pair[known], bands.codes[known], {"n": one[known]}, age[known]), "n")["code"]
+    band = _most(grouped(pair[known], bands.codes[known], {"n": one[known]}, age[known]), "n")["code"]
     band = pd.Categorical.from_codes(band.reindex(counts["who"], fill_value=-1), categories=bands.categories)
     return counts.assign(
         customer_id=ids.take(counts["who"] // len(names)).array,
@@ -387,7 +372,7 @@ def viewed_not_bought(
     counted, age = _looks(events, as_of, rules)
     recent = counted & (age < rules.recent_days)
     table = _wishes(events[recent].assign(age=age[recent]), bought, rules.wish_views)
-    first, last = ((day - pd.to_timedelta(table[name], unit="D")).astype("datetime64[s]") for name in ("first", "age"))
+    first, last = ((day - pd.to_timedelta(table[name], unit="D")).astype("datetime64[s]") for name in ("oldest", "age"))
     table = table.assign(last_view=last, bought_before=table["last_bought"].notna())
     table, keys = table[~(table["last_bought"] >= first)], ["customer_id", "category"]
     table = table.sort_values(["n_views", "last_view", *keys], ascending=[False, False, True, True], ignore_index=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from custvalue.engagement.rules import EngagementRules
-from custvalue.engagement.visitors import kinds_of, latest, leading
+from custvalue.engagement.visitors import kinds_of, latest
 from custvalue.ids import named, numbered
+from custvalue.ranking import equal_steps
 
 __all__ = ["E_LEVELS", "e_parts", "e_value"]
 
@@ -22,35 +25,33 @@ def _weight(kinds: pd.Series, rules: EngagementRules) -> pd.Series:
     return kinds.map(known).astype("float64").fillna(float(rules.default_weight))
 
 
-def _counted(seen: pd.DataFrame, who: np.ndarray, as_of: dt.date, rules: EngagementRules) -> pd.DataFrame:
-    """One row per customer (``who``, rising) and kind: n_events, and ``fresh``, the events halved every half-life."""
-    from scipy.sparse import csr_array
+@dataclass(frozen=True)
+class _Kind:
+    """What one kind of event brings each customer, by number."""
 
+    name: str
+    weight: float
+    n_events: np.ndarray
+    points: np.ndarray
+
+
+def _by_kind(seen: pd.DataFrame, who: np.ndarray, n: int, as_of: dt.date, rules: EngagementRules) -> Iterator[_Kind]:
+    """The kinds that occur, in the order of their names; ``n``: customers in all.
+
+    points = 100 x weight x fresh / (fresh + half_events) / all weights; fresh: the events, halved every half-life.
+    """
     kinds = kinds_of(seen["event"])
     codes = kinds.cat.codes.to_numpy()
-    known = codes >= 0
     age = (pd.Timestamp(as_of) - seen["event_date"]).dt.days.to_numpy()
     fresh = (0.5 ** (np.arange(age.max(initial=0) + 1) / rules.half_life_days))[age]
-    cells, shape = (who[known], codes[known]), (who.max(initial=-1) + 1, len(kinds.cat.categories))
-    counts, fresh = (csr_array((values[known], cells), shape=shape) for values in (np.ones(len(age)), fresh))
-    return pd.DataFrame(
-        {
-            "who": np.repeat(np.arange(shape[0]), np.diff(counts.indptr)),
-            "event": pd.Categorical.from_codes(counts.indices, dtype=kinds.dtype),
-            "fresh": fresh.data,
-            "n_events": counts.data.astype("int64"),
-        }
-    )
-
-
-def _points(counted: pd.DataFrame, rules: EngagementRules) -> pd.DataFrame:
-    """The counts with weight and points: 100 x weight x fresh / (fresh + half_events) / all weights that occur."""
-    codes, kinds = counted["event"].cat.codes.to_numpy(), pd.Series(counted["event"].cat.categories, dtype="str")
-    weights = _weight(kinds, rules).to_numpy()
-    scale = float(weights[np.bincount(codes, minlength=len(weights)) > 0].sum()) or 1.0
-    weight = weights[codes]
-    points = 100 * weight * counted["fresh"] / (counted["fresh"] + rules.half_events) / scale
-    return counted.assign(weight=weight, points=points)
+    names = pd.Series(kinds.cat.categories, dtype="str")
+    weights = _weight(names, rules)
+    scale = float(weights.sum()) or 1.0
+    for code, (name, weight) in enumerate(zip(names, weights, strict=True)):
+        rows = codes == code
+        left = np.bincount(who[rows], fresh[rows], minlength=n)
+        points = 100 * weight * left / (left + rules.half_events) / scale
+        yield _Kind(name, weight, np.bincount(who[rows], minlength=n), points)
 
 
 def _up_to(events: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
@@ -60,9 +61,8 @@ def _up_to(events: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
 
 def _levels(value: pd.Series) -> pd.Categorical:
     """*none* at 0; above it the fifths by rank, equal values together (the share of the others that is lower)."""
-    ranks = value.where(value > 0).rank(method="min")
-    fifth = np.floor(5 * (ranks - 1) / max((value > 0).sum(), 1)).fillna(-1).astype(int) + 1
-    return pd.Categorical.from_codes(fifth, categories=list(E_LEVELS), ordered=True)
+    fifth = equal_steps(value.where(value > 0), len(E_LEVELS) - 1)
+    return pd.Categorical.from_codes(fifth + 1, categories=list(E_LEVELS), ordered=True)
 
 
 def e_value(
@@ -87,19 +87,22 @@ def e_value(
     rules = rules or EngagementRules()
     seen = _up_to(events, as_of)
     who, ids = numbered(seen["customer_id"], None if customers is None else customers["customer_id"])
-    points = _points(_counted(seen, who, as_of, rules), rules)
-    value, n_events = (
-        pd.Series(np.bincount(points["who"], points[name], minlength=len(ids))) for name in ("points", "n_events")
-    )
-    some = points[points["points"] > 0]
-    main = some.iloc[leading(some["who"].to_numpy(), some["points"].to_numpy())].set_index("who")["event"]
+    value, most, n_events = np.zeros(len(ids)), np.zeros(len(ids)), np.zeros(len(ids), dtype="int64")
+    main, kinds = np.full(len(ids), -1), []
+    for place, kind in enumerate(_by_kind(seen, who, len(ids), as_of, rules)):
+        main[kind.points > most] = place
+        most = np.maximum(most, kind.points)
+        value += kind.points
+        n_events += kind.n_events
+        kinds.append(kind.name)
+    value = pd.Series(value)
     return pd.DataFrame(
         {
             "customer_id": ids,
             "e_level": _levels(value),
             "e_value": value,
-            "n_events": n_events.astype("int64"),
-            "main_event": named(main.reindex(ids.index).cat.codes.to_numpy(), main.cat.categories),
+            "n_events": n_events,
+            "main_event": named(main, pd.Index(kinds, dtype="str")),
             "last_event": latest(who, seen["event_date"], len(ids)),
         }
     )
@@ -118,14 +121,15 @@ def e_parts(events: pd.DataFrame, as_of: dt.date, rules: EngagementRules | None 
     """
     rules = rules or EngagementRules()
     seen = _up_to(events, as_of)
-    points = _points(_counted(seen, numbered(seen["customer_id"])[0], as_of, rules), rules)
-    table = points.groupby("event", observed=True).agg(
-        weight=("weight", "first"),
-        n_events=("n_events", "sum"),
-        n_customers=("points", "size"),
-        points=("points", "sum"),
+    who, ids = numbered(seen["customer_id"])
+    rows = [
+        (kind.name, kind.weight, kind.n_events.sum(), np.count_nonzero(kind.n_events), kind.points.sum())
+        for kind in _by_kind(seen, who, len(ids), as_of, rules)
+    ]
+    table = pd.DataFrame(rows, columns=["event", "weight", "n_events", "n_customers", "points"])
+    table = table.astype(
+        {"event": "str", "weight": float, "n_events": "int64", "n_customers": "int64", "points": float}
     )
-    table = table.reset_index().astype({"event": "str"})
     table = table.sort_values(["weight", "event"], ascending=[False, True], ignore_index=True)
     table.insert(2, "named", table["event"].isin([kind.strip().casefold() for kind in rules.weights]))
     total = table["points"].sum()

@@ -10,6 +10,7 @@ import pandas as pd
 
 from custvalue.engagement.rules import EngagementRules
 from custvalue.ids import joined, places
+from custvalue.ranking import mean_ranks
 
 __all__ = ["LINKS", "EValueTest", "e_value_test", "followed_by", "outcome_day"]
 
@@ -104,17 +105,6 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a, b)[0, 1]) if varies else float("nan")
 
 
-def _ranks(values: pd.Series) -> np.ndarray:
-    """The ranks, equal values sharing the mean one; of few different whole numbers by counting them."""
-    numbers = values.to_numpy(dtype=float)
-    whole = len(numbers) and np.isfinite(numbers).all() and (numbers == np.floor(numbers)).all()
-    if not whole or np.ptp(numbers) > max(len(numbers), 1):
-        return values.rank().to_numpy(dtype=float)
-    places = (numbers - numbers.min()).astype("int64")
-    times = np.bincount(places)
-    return (np.cumsum(times) - (times - 1) / 2)[places]
-
-
 def _without(ranks: np.ndarray, known: np.ndarray) -> np.ndarray:
     """What is left of ranks after a straight line through the known ones."""
     design = np.column_stack([np.ones(len(known)), known])
@@ -123,7 +113,7 @@ def _without(ranks: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 def _verdict(rows: pd.DataFrame, table: pd.DataFrame) -> str:
     active, ordering = (rows["e_value"] > 0).sum(), (rows["orders_after"] > 0).sum()
-    if len(rows) < _FEWEST or min(active, ordering) < _FEWEST or rows["e_value"].nunique() < 2:
+    if len(rows) < _FEWEST or min(active, ordering) < _FEWEST or rows["e_value"].min() == rows["e_value"].max():
         return "too_thin"
     plain, beyond = table["correlation_low"]
     return "adds" if beyond > 0 and plain > 0 else "follows_orders" if plain > 0 else "no_link"
@@ -149,7 +139,7 @@ def e_value_test(scores: pd.DataFrame, customers: pd.DataFrame, after: pd.DataFr
     """
     scored = scores[["customer_id", "e_level", "e_value"]]
     rows = _with_orders(joined(customers[["customer_id", *_KNOWN_BY_ORDERS]], scored), after)
-    ranks = np.column_stack([_ranks(rows[name]) for name in ("e_value", "orders_after", *_KNOWN_BY_ORDERS)])
+    ranks = np.column_stack([mean_ranks(rows[name]) for name in ("e_value", "orders_after", *_KNOWN_BY_ORDERS)])
     known = ranks[:, 2:]
     estimates = {
         "spearman": _correlation(ranks[:, 0], ranks[:, 1]) if len(rows) else float("nan"),

@@ -60,6 +60,11 @@ def explore_pyramid(
 
     ``customers`` is the customer table (with :func:`custvalue.pyramid.with_profit` also by profit), ``rules`` where to
     begin (those of the settings), ``file`` the settings file the choice can be written to, see :func:`settings_file`.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> customers = pd.DataFrame({"customer_id": ["a", "b"], "sales": [90.0, 10.0]})
+    >>> explore_pyramid(customers, cv.load_settings(), interactive=False)  # True: show it wherever this runs
     """
     given = (customers, settings, rules or settings.pyramid)
     _show("pyramid_explorer", *given, settings=settings, file=file, asked=interactive)
@@ -74,7 +79,13 @@ def explore_matrix(
     file: Path | None = None,
     interactive: bool | None = None,
 ) -> None:
-    """Sliders for where high begins in both value matrices, and for the weights of the growth potential."""
+    """Sliders for where high begins in both value matrices, and for the weights of the growth potential.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> customers = pd.DataFrame({"customer_id": ["a", "b"], "sales": [90.0, 10.0]})
+    >>> explore_matrix(customers, cv.load_settings(), interactive=False)  # True: show it wherever this runs
+    """
     given = (customers, settings, rules or settings.matrix, attributes)
     _show("matrix_explorer", *given, settings=settings, file=file, asked=interactive)
 
@@ -87,7 +98,13 @@ def explore_clusters(
     file: Path | None = None,
     interactive: bool | None = None,
 ) -> None:
-    """A slider for the number of clusters, computed on at most 5,000 customers drawn at random."""
+    """A slider for the number of clusters, computed on at most 5,000 customers drawn at random.
+
+    >>> import pandas as pd
+    >>> import custvalue as cv
+    >>> customers = pd.DataFrame({"customer_id": ["a", "b"], "sales": [90.0, 10.0]})
+    >>> explore_clusters(customers, cv.load_settings(), interactive=False)  # True: show it wherever this runs
+    """
     given = (customers, settings, rules or settings.segmentation)
     _show("clusters_explorer", *given, settings=settings, file=file, asked=interactive)
 
@@ -100,14 +117,31 @@ def explore_lifetime(
     file: Path | None = None,
     interactive: bool | None = None,
 ) -> None:
-    """What if: discount rate, yearly cost of keeping a customer, margin and retention against the value for life."""
+    """What if: discount rate, yearly cost of keeping a customer, margin and retention against the value for life.
+
+    >>> import custvalue as cv
+    >>> from custvalue.share import sample_folder
+    >>> orders = cv.read(sample_folder())
+    >>> customers = cv.customer_table(orders)
+    >>> forecast = cv.lifetime.forecast(customers, orders.as_of, cv.lifetime.LifetimeRules(model="pareto_nbd"))
+    >>> explore_lifetime(customers, forecast, cv.load_settings(), interactive=False)  # True: show it wherever this runs
+    """
     _show("lifetime_explorer", customers, forecast, settings, settings=settings, file=file, asked=interactive)
 
 
 def explore_stages(
     customers: pd.DataFrame, settings: Settings, *, file: Path | None = None, interactive: bool | None = None
 ) -> None:
-    """Sliders for the limits of the churn stages; ``customers`` is the customer table with the forecast joined."""
+    """Sliders for the limits of the churn stages; ``customers`` is the customer table with the forecast joined.
+
+    >>> import custvalue as cv
+    >>> from custvalue.share import sample_folder
+    >>> orders = cv.read(sample_folder())
+    >>> customers = cv.customer_table(orders)
+    >>> forecast = cv.lifetime.forecast(customers, orders.as_of, cv.lifetime.LifetimeRules(model="pareto_nbd"))
+    >>> known = customers.merge(forecast.table, on="customer_id")
+    >>> explore_stages(known, cv.load_settings(), interactive=False)  # True: show it wherever this runs
+    """
     _show("stages_explorer", customers, settings, settings=settings, file=file, asked=interactive)
 
 
@@ -122,6 +156,14 @@ def explore_customer(
     """One customer by id: purchases, probability of still being active day by day, and outlook.
 
     ``customers`` is the customer table with whatever is known joined: tier, stage, forecast.
+
+    >>> import custvalue as cv
+    >>> from custvalue.share import sample_folder
+    >>> orders = cv.read(sample_folder())
+    >>> customers = cv.customer_table(orders)
+    >>> forecast = cv.lifetime.forecast(customers, orders.as_of, cv.lifetime.LifetimeRules(model="pareto_nbd"))
+    >>> known = customers.merge(forecast.table, on="customer_id")
+    >>> explore_customer(orders, known, forecast, cv.load_settings(), interactive=False)  # True: show it anywhere
     """
     _show("customer_explorer", orders, customers, forecast, settings, settings=settings, file=None, asked=interactive)
 

@@ -92,7 +92,8 @@ def matrix_explorer(
         Control(f"high_{side}", _quantile(rules, _KINDS["quadrant"][i]), 0.05, 0.95, 0.05)
         for i, side in enumerate("xy")
     ]
-    sliders = [Control(name, weight, 0.0, 3.0, 0.5, "number") for name, weight in weights.items()]
+    potential = ("matrix", "value_class")
+    sliders = [Control(name, weight, 0.0, 3.0, 0.5, "number", only_if=potential) for name, weight in weights.items()]
 
     def chosen(values: Mapping[str, Any]) -> dict[str, Any]:
         quantiles = {
@@ -207,7 +208,7 @@ def customer_explorer(orders: Orders, table: pd.DataFrame, forecast: Forecast, s
     known = table.set_index("customer_id", drop=False).sort_values("sales", ascending=False)
     model = forecast.fitted.get(forecast.p_alive_model)
     days_of = cache(lambda customer: purchase_days(orders, [customer]))
-    outlook = ["tier", "stage", "n_orders", "sales", "last_order", "days_since_last", "p_alive", "expected_orders_12m"]
+    outlook = ["tier", "stage", "n_orders", "sales", "last_order", "p_alive", "expected_orders_12m"]
     outlook = [column for column in [*outlook, "clv_12m", "value_at_risk"] if column in table]
 
     def answer(values: Mapping[str, Any]) -> Answer:

@@ -29,7 +29,8 @@ _LOG = logging.getLogger("custvalue")
 class Control:
     """One thing to turn: its name (words in ``locale/explore.toml``), value, and a range or (word, value) options.
 
-    ``unit`` is ``percent``, ``number``, ``count`` or ``text``.
+    ``unit`` is ``percent``, ``number``, ``count`` or ``text``. ``only_if``: (name of another control, value); shown
+    only while that control has this value.
     """
 
     name: str
@@ -39,6 +40,15 @@ class Control:
     step: float = 0.01
     unit: str = "percent"
     options: tuple[tuple[str, Any], ...] = ()
+    only_if: tuple[str, Any] | None = None
+
+    def matters(self, values: Mapping[str, Any]) -> bool:
+        """Whether turning it changes anything while all controls have these values.
+
+        >>> Control("weight", 1.0, only_if=("matrix", "value_class")).matters({"matrix": "quadrant"})
+        False
+        """
+        return self.only_if is None or values[self.only_if[0]] == self.only_if[1]
 
 
 @dataclass(frozen=True)
@@ -79,11 +89,17 @@ def drawn(answer: Answer) -> bytes:
         plt.close(figure)
 
 
-def _widget(control: Control, language: str) -> Any:
+def _length(words: str) -> float:
+    """How wide words are, about, in the height of their letters; a Chinese character is as wide as high."""
+    return sum(1.0 if letter > "\u2e80" else 0.56 for letter in words)
+
+
+def _widget(control: Control, language: str, room: float) -> Any:
+    """The widget of a control with ``room`` for its words, in letters."""
     import ipywidgets as w
 
-    look = {"description": text(f"explore.{control.name}", language), "style": {"description_width": "13em"}}
-    look |= {"layout": w.Layout(width="34em")}
+    look = {"description": text(f"explore.{control.name}", language), "style": {"description_width": f"{room:.1f}em"}}
+    look |= {"layout": w.Layout(width=f"{room + 21:.1f}em")}
     if control.options:
         made = w.Dropdown(options=control.options, value=control.value, **look)
     elif control.unit == "text":
@@ -103,7 +119,8 @@ class _Panel:
         import ipywidgets as w
 
         self.explorer, self.language, self.currency, self.file = explorer, language, currency, file
-        self.controls = {control.name: _widget(control, language) for control in explorer.controls}
+        room = max(_length(text(f"explore.{control.name}", language)) for control in explorer.controls) + 1
+        self.controls = {control.name: _widget(control, language, room) for control in explorer.controls}
         self.said = w.HTML().add_class("cv-explore-said")
         self.image = w.Image(format="png").add_class("cv-explore-chart")
         self.table = table_widget(pd.DataFrame(), language)
@@ -122,8 +139,14 @@ class _Panel:
     def _say(self, words: str) -> None:
         self.said.value = f"<p>{escape(words)}</p>" if words else ""
 
+    def _offer(self) -> None:
+        """Show the controls that matter now, hide the others."""
+        for control in self.explorer.controls:
+            self.controls[control.name].layout.display = None if control.matters(self.values) else "none"
+
     def _answer(self, change: Any = None) -> None:
         """Compute and draw anew; a value that is not allowed is said, the last chart stays."""
+        self._offer()
         try:
             answer = self.explorer.answer(self.values)
             self.image.value = drawn(answer)

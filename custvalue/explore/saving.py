@@ -11,22 +11,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from custvalue.config import load_settings
+from custvalue.config import find_config, load_settings
 from custvalue.errors import UsageError
 
 __all__ = ["save_settings", "settings_file"]
 
 
 def settings_file(config: str = "", data: Any = "") -> Path:
-    """The settings file of some data: the one named, else ``custvalue.toml`` in the data folder or beside the file.
-
-    It need not exist yet.
+    """Where settings of some data are kept: the file that counts (see :func:`custvalue.config.find_config`), else
+    ``custvalue.toml`` in the data folder or beside the file, which need not exist yet.
 
     >>> settings_file("my.toml").name
     'my.toml'
     """
-    if config:
-        return Path(config)
+    if found := find_config(data, config):
+        return Path(found)
     if not isinstance(data, str | os.PathLike) or "://" in str(data):
         return Path("custvalue.toml")
     folder = Path(data) if Path(data).is_dir() else Path(data).parent

@@ -24,6 +24,17 @@ def parameter_table(forecast: Forecast) -> pd.DataFrame:
     The interval is the normal one of the logarithm of the parameter. Time is in weeks, money in the unit of the data.
     Of the blend the weights of its two rules are shown. The spend model has its own row; ``chosen`` marks the model
     that forecasts the orders.
+
+    >>> import custvalue as cv
+    >>> from custvalue.share import sample_folder
+    >>> orders = cv.read(sample_folder())
+    >>> customers = cv.customer_table(orders)
+    >>> forecast = cv.lifetime.forecast(customers, orders.as_of, cv.lifetime.LifetimeRules(model="pareto_nbd"))
+    >>> parameter_table(forecast)[["model", "n_customers", "chosen"]]
+             model  n_customers  chosen
+    0   pareto_nbd         4978    True
+    1      mbg_nbd         4978   False
+    2  gamma_gamma         3015    True
     """
     rows = [
         (model, fitted.n_customers, _with_intervals(fitted), fitted.log_likelihood, model == forecast.chosen)

@@ -56,6 +56,14 @@ def lifetime_values(
     clv_life; acquisition_cost (column of ``attributes``, a table with customer_id; missing where not known);
     lifetime_value = value_to_date + clv_life - acquisition_cost, missing where a part is. ``forecast`` is that of the
     same customer table.
+
+    >>> import custvalue as cv
+    >>> from custvalue.share import sample_folder
+    >>> orders = cv.read(sample_folder())
+    >>> customers = cv.customer_table(orders)
+    >>> forecast = cv.lifetime.forecast(customers, orders.as_of, cv.lifetime.LifetimeRules(model="pareto_nbd"))
+    >>> lifetime_values(customers, forecast).columns.tolist()
+    ['customer_id', 'value_to_date', 'clv_life', 'acquisition_cost', 'lifetime_value']
     """
     table = pd.DataFrame(
         {
@@ -177,6 +185,18 @@ def customer_equity(
     Columns: equity_part (ordered codes of :data:`EQUITY_PARTS`), n_customers, value (money), share_value.
 
     Source: Blattberg, Getz & Thomas (2001), Customer Equity.
+
+    >>> import custvalue as cv
+    >>> from custvalue.share import sample_folder
+    >>> orders = cv.read(sample_folder())
+    >>> customers = cv.customer_table(orders)
+    >>> forecast = cv.lifetime.forecast(customers, orders.as_of, cv.lifetime.LifetimeRules(model="pareto_nbd"))
+    >>> customer_equity(customers, forecast).iloc[:, :3].round(0)
+       equity_part  n_customers      value
+    0    retention         4978  6188460.0
+    1       add_on         4978        NaN
+    2  acquisition         1253        NaN
+    3          all         <NA>  6188460.0
     """
     base = float(forecast.table["clv_life"].sum(skipna=False))
     extra = base * add_on_share
@@ -257,6 +277,15 @@ def value_what_if(
     ``value_change`` and ``value_change_share`` compare with today's value, nothing changed.
 
     Raises ``UsageError`` for a rate or cost that the settings would not allow either.
+
+    >>> import custvalue as cv
+    >>> from custvalue.share import sample_folder
+    >>> orders = cv.read(sample_folder())
+    >>> customers = cv.customer_table(orders)
+    >>> forecast = cv.lifetime.forecast(customers, orders.as_of, cv.lifetime.LifetimeRules(model="pareto_nbd"))
+    >>> table = value_what_if(customers, forecast, [-0.05, 0.05])
+    >>> table[["retention_change", "value_change_share"]].round(2).values.tolist()  # five points of retention
+    [[-0.05, -0.1], [0.05, 0.12]]
     """
     before, changes = _base(customers, forecast), np.asarray(points, dtype=float)
     columns = ("retention", "value", "value_change", "value_change_share")

@@ -106,7 +106,18 @@
     });
   }
 
+  // On paper everything is unfolded; afterwards it is as it was.
+  function printable() {
+    let folded = [];
+    addEventListener("beforeprint", () => {
+      folded = [...document.querySelectorAll("details:not([open])")];
+      folded.forEach((box) => { box.open = true; });
+    });
+    addEventListener("afterprint", () => { folded.forEach((box) => { box.open = false; }); });
+  }
+
   document.body.classList.add("cv-js");
+  printable();
   document.querySelectorAll("table.cv-list").forEach(listed);
   document.querySelectorAll("main img").forEach(enlargeable);
   document.querySelectorAll(".cv-nav").forEach(foldable);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["add_contents", "describe_images", "hold_dates", "link_terms", "wrap_tables"]
 
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-_LONG_CELL, _BRIEF_CELL, _BRIEF_HEAD = 30, 12, 6
+_LONG_CELL, _BRIEF_CELL, _BRIEF_HEAD = 30, 15, 6
 _BREAKS = re.compile(r"[ \-]")
 _DATE = re.compile(r"\b\d{4}-\d\d(?:-\d\d)?\b")
 
@@ -32,11 +33,12 @@ def describe_images(soup: BeautifulSoup) -> None:
 
 
 def wrap_tables(soup: BeautifulSoup) -> None:
-    """Let wide tables scroll in a named box; long cells keep a readable width, brief ones stay on one line."""
+    """Let wide tables scroll in a named box; longer cells keep a readable width, brief ones stay on one line."""
     for cell in soup("td"):
         said = cell.get_text()
-        brief = len(said) <= _BRIEF_CELL and _BREAKS.search(said)
-        kind = "cv-long" if len(said) > _LONG_CELL else "cv-brief" if brief else ""
+        breaks = _BREAKS.search(said) is not None
+        short = "cv-brief" if len(said) <= _BRIEF_CELL else "cv-mid"
+        kind = "cv-long" if len(said) > _LONG_CELL else short if breaks else ""
         if kind:
             cell["class"] = [*cell.get("class", []), kind]
     for table in soup("table"):
@@ -63,26 +65,41 @@ def hold_dates(soup: BeautifulSoup) -> None:
             words.replace_with(BeautifulSoup(held, "html.parser"))
 
 
-def _entry(soup: BeautifulSoup, heading: Tag) -> Tag:
-    """One line of a table of contents."""
+def _lower(heading: Tag) -> list[Tag]:
+    """The third-level headings below a second-level one."""
+    found = []
+    for other in heading.find_all_next(("h2", "h3")):
+        if other.name == "h2":
+            break
+        found.append(other)
+    return found
+
+
+def _entry(soup: BeautifulSoup, heading: Tag, lower: Iterable[Tag] = ()) -> Tag:
+    """One line of a table of contents, with those below it."""
     link = soup.new_tag("a", attrs={"href": f"#{heading['id']}"}, string=heading.get_text(" ", strip=True))
     entry = soup.new_tag("li")
     entry.append(link)
+    if below := [_entry(soup, other) for other in lower]:
+        entry.append(soup.new_tag("ul"))
+        entry.ul.extend(below)
     return entry
 
 
 def add_contents(soup: BeautifulSoup, language: str) -> None:
-    """Number the parts of a page (its second-level headings) as anchors, and list them below its title."""
+    """Number the parts of a page (its second- and third-level headings) as anchors, and list them below its title."""
     headings = soup("h2")
     for place, heading in enumerate(headings, start=1):
         heading["id"] = f"part-{place}"
+        for below, lower in enumerate(_lower(heading), start=1):
+            lower["id"] = f"part-{place}-{below}"
     if soup.h1 is None or len(headings) < 2:
         return
     name = text("pages.on_this_page", language)
     contents, title, entries = (soup.new_tag(tag) for tag in ("nav", "p", "ul"))
     contents.attrs = {"class": "cv-toc", "aria-label": name}
     title.string = name
-    entries.extend([_entry(soup, heading) for heading in headings])
+    entries.extend([_entry(soup, heading, _lower(heading)) for heading in headings])
     contents.extend([title, entries])
     soup.h1.insert_after(contents)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custvalue.errors import AnalysisError
+from custvalue.pages.folding import unfolded
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
@@ -76,6 +77,7 @@ def _one_document(folder: Path) -> str:
     for path in paths:
         sheet = _soup(path).main
         _inner_links(sheet, path.stem, stems)
+        unfolded(sheet)
         for contents in sheet.select(".cv-toc"):
             contents.decompose()
         sheet.name, sheet.attrs = "section", {"class": "cv-sheet", "id": path.stem}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from custvalue.labels import LANGUAGES
 from custvalue.pages.cleaning import clean
 from custvalue.pages.dressing import add_contents, describe_images, hold_dates, link_terms, wrap_tables
+from custvalue.pages.folding import fold_details, leave_out_unfounded, without_missing
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -121,9 +122,8 @@ def _output_html(cell: NotebookNode) -> str:
 
 
 def _counts_rows(note: Tag) -> bool:
-    """Whether a note only says that a table goes on."""
-    before = note.find_previous_sibling()
-    return before is not None and before.name == "table"
+    """Whether a note only says that a table goes on, or has no rows."""
+    return "cv-rows" in note["class"]
 
 
 def notes(notebook: NotebookNode) -> list[str]:
@@ -161,8 +161,9 @@ def read_page(notebook: NotebookNode, name: str, language: str = "en") -> Page:
     kept = _for_language(notebook, language)
     title = _title(kept, name)
     headlines = "\n".join(_output_html(cell) for cell in kept.cells if "headline" in _tags(cell))
-    headline = _parsed(headlines, describe_images, wrap_tables, hold_dates)
-    body = _parsed(_exporter().from_notebook_node(kept)[0], describe_images, wrap_tables, hold_dates)
+    dress = (describe_images, wrap_tables, hold_dates)
+    headline = _parsed(headlines, without_missing, *dress)
+    body = _parsed(_exporter().from_notebook_node(kept)[0], leave_out_unfounded, fold_details, *dress)
     terms = dict.fromkeys((*link_terms(headline), *link_terms(body)))
     add_contents(body, language)
     return Page(name, title, _short(title), str(body), str(headline), tuple(terms))

@@ -39,7 +39,8 @@ class PackFacts:
 
 
 def _size(path: Path) -> str:
-    return f"{max(path.stat().st_size, 1) / 1024:,.1f} KB"
+    size = max(path.stat().st_size, 1) / 1024
+    return f"{size:,.1f} KB" if size < 1000 else f"{size / 1024:,.1f} MB"
 
 
 def _kind(path: Path) -> str:
@@ -73,7 +74,7 @@ def _files(folder: Path, language: str) -> list[dict[str, str]]:
 
 def _facts(facts: PackFacts, language: str) -> list[tuple[str, str]]:
     """The names and values of the data's facts, as the index shows them."""
-    rows = facts.rows
+    rows, later = facts.rows, facts.rows.get("rows_after_as_of", 0)
     period = text("pages.from_to", language, first=_day(rows["first_date"]), last=_day(rows["last_date"]))
     values = {
         "as_of": facts.as_of,
@@ -81,8 +82,10 @@ def _facts(facts: PackFacts, language: str) -> list[tuple[str, str]]:
         "period": period,
         "customers": f"{rows['customers'] - rows.get('customers_cancelled', 0):,}",
         "accepted": f"{rows['rows_accepted']:,}",
-        "quarantined": f"{rows['rows_quarantined']:,}",
+        "quarantined": f"{rows['rows_quarantined'] - later:,}",
     }
+    if later:
+        values["later"] = f"{later:,}"
     return [(text(f"pages.{name}", language), value) for name, value in values.items()]
 
 
@@ -104,7 +107,10 @@ def _templates() -> Any:
 
 
 def _terms(pages: Sequence[Page], language: str) -> list[dict[str, Any]]:
-    """The glossary: every column a table of the pack shows, in the order of its words, with the pages it stands on."""
+    """The glossary: every column a table of the pack shows, in the order of its words, with the pages it stands on.
+
+    GB 18030 has the common Chinese characters in the order of their sounds (pinyin), as a dictionary has.
+    """
     columns = dict.fromkeys(column for page in pages for column in page.terms)
     rows = [
         {
@@ -115,7 +121,7 @@ def _terms(pages: Sequence[Page], language: str) -> list[dict[str, Any]]:
         }
         for column in columns
     ]
-    return sorted(rows, key=lambda row: row["word"].casefold())
+    return sorted(rows, key=lambda row: row["word"].casefold().encode("gb18030"))
 
 
 def _links(pages: Sequence[Page], terms: Sequence[Any], language: str) -> list[dict[str, str]]:

@@ -11,6 +11,7 @@ from custvalue.labels import text
 from custvalue.plots.style import (
     BLUE,
     GREY,
+    ON_WHITE,
     ORANGE,
     chart,
     heat,
@@ -141,7 +142,7 @@ def plot_lift(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "e
         return note(new_axes(ax, 1.2), text("plots.no_orders_came", language))
     ax = new_axes(ax, 4.0)
     bars = ax.bar(table["decile"].astype(str), table["share_orders"], color=BLUE, width=0.7)
-    ax.bar_label(bars, [f"{lift:.1f}×" for lift in table["lift"]], padding=2, fontsize=9)
+    ax.bar_label(bars, [f"{lift:.1f}×" for lift in table["lift"]], padding=2, fontsize=9, bbox=ON_WHITE)
     ax.axhline(1 / len(table), color=GREY, linestyle="--", linewidth=1.2, label=text("plots.by_chance", language))
     ax.set_ylim(0, table["share_orders"].max() * 1.15)
     number_axis(ax.yaxis, "share")

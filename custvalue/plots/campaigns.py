@@ -94,10 +94,10 @@ def plot_uplift(
     'mail (900 / 100 held out)'
     """
     rows = results[results["uplift"].notna()].head(_MOST_ROWS)
+    if rows.empty:
+        return note(new_axes(ax, 1.2), text("plots.uplift_none", language))
     ax = new_axes(ax, 2.2 + 0.52 * max(len(rows), 2))
     ax.set_title(text("plots.uplift_title", language, level=level))
-    if rows.empty:
-        return note(ax, text("plots.uplift_none", language))
     ax.axvline(0, color=INK, linewidth=1)
     limits = rows[["uplift", "uplift_low", "uplift_high"]].to_numpy(float)
     codes = rows["worked"].astype(str).tolist()
@@ -135,10 +135,10 @@ def plot_responses(
     'Share who responded'
     """
     rows = results[results["response_rate"].notna()].head(_MOST_ROWS)
+    if rows.empty:
+        return note(new_axes(ax, 1.2), text("plots.empty", language))
     ax = new_axes(ax, 2.2 + 0.52 * max(len(rows), 2))
     ax.set_title(text("plots.response_title", language))
-    if rows.empty:
-        return note(ax, text("plots.empty", language))
     mail = text("plots.plain_mail", language, rate=plain_mail)
     ax.axvline(plain_mail, color=ORANGE, linestyle="--", linewidth=1.4, label=mail)
     limits = rows[["response_rate", "response_low", "response_high"]].to_numpy(float)

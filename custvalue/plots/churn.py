@@ -96,11 +96,11 @@ def plot_rhythm(table: pd.DataFrame, *, ax: Axes | None = None, language: str = 
     >>> plot_rhythm(table).get_xlabel()
     'Days since the last order ÷ usual gap of the customer (log scale)'
     """
-    ax = new_axes(ax, 4.4)
-    ax.set_title(text("plots.rhythm_title", language))
     known = table[table["overdue"].notna()]
     if known.empty:
-        return note(ax, text("plots.empty", language))
+        return note(new_axes(ax, 1.2), text("plots.empty", language))
+    ax = new_axes(ax, 4.4)
+    ax.set_title(text("plots.rhythm_title", language))
     overdue = known["overdue"].astype(float).clip(_SHORTEST, _LONGEST)
     bins = np.geomspace(_SHORTEST, _LONGEST, 41)
     if "stage" in known:
@@ -258,10 +258,10 @@ def plot_calls(calls: pd.DataFrame, *, ax: Axes | None = None, language: str = "
     'Share who did what the stage says'
     """
     shown = calls[calls["share_confirmed"].notna()].reset_index(drop=True)
-    ax = new_axes(ax, 1.6 + 0.5 * max(len(shown), 2))
-    ax.set_title(text("plots.confirmed_title", language))
     if shown.empty:
-        return note(ax, text("plots.empty", language))
+        return note(new_axes(ax, 1.2), text("plots.empty", language))
+    ax = new_axes(ax, 1.6 + 0.58 * max(len(shown), 2))
+    ax.set_title(text("plots.confirmed_title", language))
     rows = np.arange(len(shown))
     own, everybody = shown["share_confirmed"].astype(float), shown["share_of_all"].astype(float)
     colours = [STAGE_COLOURS.get(str(code), BLUE) for code in shown["stage"]]
@@ -271,6 +271,8 @@ def plot_calls(calls: pd.DataFrame, *, ax: Axes | None = None, language: str = "
     )
     said = words("expectation", shown["expectation"], language)
     row_axis(ax, [f"{name}\n{says}" for name, says in zip(words("stage", shown["stage"], language), said, strict=True)])
+    for name in ax.get_yticklabels():
+        name.set_linespacing(1.35)
     for row, share in enumerate(own):
         ax.text(max(share, everybody[row]) + 0.02, row, values([share], "share")[0], va="center", fontsize=9)
     ax.set_xlim(0, 1.12)

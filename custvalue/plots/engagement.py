@@ -70,7 +70,7 @@ def plot_browsing(
     counts = counts.reindex(columns=[band for band in order if band in counts]).fillna(0)
     counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
     shown = counts.head(_MOST_ROWS)
-    ax = new_axes(ax, 1.5 + 0.36 * max(len(shown), 3))
+    ax = new_axes(ax, 1.5 + 0.33 * max(len(shown), 3))
     written = shown.map(lambda number: format_value(number, "count"))
     written.index = _named("category", shown.index, labels)
     written.columns = _named("price_band", shown.columns, labels, 14)
@@ -100,7 +100,7 @@ def plot_ordering(
     shown = outcomes[outcomes["n_customers"] > 0].reset_index(drop=True)
     if shown.empty:
         return note(new_axes(ax), text("plots.empty", language))
-    ax = new_axes(ax, 1.4 + 0.42 * max(len(shown), 2))
+    ax = new_axes(ax, 1.4 + 0.38 * max(len(shown), 2))
     share, high = shown["share_ordering"], shown["ordering_high"]
     ax.barh(shown.index, share, height=0.62, color=BLUE)
     ax.hlines(shown.index, shown["ordering_low"], high, color=INK, linewidth=1.2)

@@ -169,7 +169,7 @@ def plot_what_if(table: pd.DataFrame, *, ax: Axes | None = None, language: str =
         return note(new_axes(ax, 1.2), text("plots.no_value", language))
     ax = new_axes(ax, 1.6 + 0.42 * len(known))
     bars = ax.barh(range(len(known)), known["value"], color=BLUE, height=0.62)
-    ax.bar_label(bars, values(known["value"], "money"), padding=4, fontsize=9, bbox=ON_WHITE)
+    ax.bar_label(bars, values(known["value"], "money"), padding=6, fontsize=9, bbox=ON_WHITE)
     today = (known["value"] - known["value_change"]).iloc[0]
     ax.axvline(today, color=ORANGE, linestyle="--", linewidth=1.4, label=text("plots.value_today", language))
     row_axis(ax, [text("plots.points", language, n=f"{100 * change:+.0f}") for change in known["retention_change"]])

@@ -236,7 +236,8 @@ def _draw_cells(ax: Axes, moves: pd.DataFrame, kind: str, language: str) -> None
     before, now = (moves.groupby(side, observed=False)["n_customers"].sum() for side in ("from_code", "to_code"))
     for (code, word), (x, y), colour in zip(labels(kind, language).items(), _PLACES, _COLOURS, strict=True):
         n, change = int(now.get(code, 0)), int(now.get(code, 0)) - int(before.get(code, 0))
-        words = text("plots.moves_cell", language, word=wrapped(word, 24), now=n, change=f"{change:+,}")
+        moved = f"{change:+,}" if change else "±0"
+        words = text("plots.moves_cell", language, word=wrapped(word, 24), now=n, change=moved)
         frame = {"boxstyle": "square,pad=0.6", "facecolor": "white", "edgecolor": colour, "linewidth": 2}
         ax.text(x, y, words, ha="center", va="center", linespacing=1.35, color=INK, bbox=frame, zorder=3)
 

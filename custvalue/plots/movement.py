@@ -49,10 +49,10 @@ def plot_bridge(
     'From the value before to the value now'
     """
     codes, amounts = bridge["bridge_part"].astype(str).tolist(), bridge[by].to_numpy(dtype=float)
+    if np.isnan(amounts).any():
+        return note(new_axes(ax, 1.2), text("plots.empty", language))
     ax = new_axes(ax, 1.6 + 0.42 * len(codes))
     ax.set_title(text("plots.bridge_title", language))
-    if np.isnan(amounts).any():
-        return note(ax, text("plots.empty", language))
     starts, ends = _spans(amounts)
     low, high = _edges(starts, ends)
     total = [code in ("before", "now") for code in codes]

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_ladder", "plot_map"]
 
-_LOOKS = {"group": (BLUE, "o", "map_groups"), "category": (ORANGE, "s", "map_categories")}
-#: Size of a label's letters, in points.
-_LETTERS = 9
+_LOOKS = {"group": (BLUE, "o"), "category": (ORANGE, "s")}
+#: Size of a label's letters, in points: of points that stand away from the others, and of those that can be chance.
+_LETTERS, _SMALL_LETTERS = 10, 8.5
 
 
 def _names(found: Any, language: str, own: Mapping[str, Mapping[str, str]]) -> list[str]:
@@ -88,20 +88,22 @@ def _placed(size: np.ndarray, point: np.ndarray, taken: np.ndarray, frame: np.nd
     return best, away
 
 
-def _label_points(ax: Axes, points: np.ndarray, named: list[str], colours: list[str]) -> None:
+def _label_points(ax: Axes, points: np.ndarray, named: list[str], colours: list[str], sure: np.ndarray) -> None:
     """Name every point without covering another name or point; a thin line leads to a name that stands away."""
     ax.figure.canvas.draw()
     ax.autoscale(False)
     ax.set_aspect("auto")
+    letters = np.where(sure, _LETTERS, _SMALL_LETTERS)
     drawn = [
-        ax.text(*point, name, fontsize=_LETTERS, in_layout=False) for point, name in zip(points, named, strict=True)
+        ax.text(*point, name, fontsize=size, in_layout=False)
+        for point, name, size in zip(points, named, letters, strict=True)
     ]
     sizes = [box[2:] - box[:2] + 2 for box in _boxes(ax, drawn)]
     spots = ax.transData.transform(points)
     frame = np.array(ax.get_window_extent().extents)
     taken = np.concatenate([spots - 7, spots + 7], axis=1)
-    crowded = [np.sort(np.hypot(*(spots - spot).T))[:4].sum() for spot in spots]
-    for place in np.argsort(crowded):
+    crowded = np.array([np.sort(np.hypot(*(spots - spot).T))[:4].sum() for spot in spots])
+    for place in np.lexsort([crowded, ~sure]):
         box, away = _placed(sizes[place], spots[place], taken, frame)
         taken = np.vstack([taken, box])
         centre = ax.transData.inverted().transform((box[:2] + box[2:]) / 2)
@@ -115,8 +117,14 @@ def _label_points(ax: Axes, points: np.ndarray, named: list[str], colours: list[
 def _corners(points: np.ndarray) -> np.ndarray:
     """The corners of what the map must show: all points, the middle, and room for the names."""
     low, high = np.minimum(points.min(axis=0), 0), np.maximum(points.max(axis=0), 0)
-    room = 0.16 * max((high - low).max(), 1e-9)
+    room = 0.1 * max((high - low).max(), 1e-9)
     return np.array([low - room, high + room])
+
+
+def _height(points: np.ndarray) -> float:
+    """The height of the figure, in inches, at which a map of these points fills it from left to right."""
+    width, height = np.ptp(_corners(points), axis=0)
+    return float(np.clip(7.2 * height / width + 1.2, 3.6, 6.4))
 
 
 @chart("side", "point", "x", "y", "sure")
@@ -142,13 +150,13 @@ def plot_map(
     """
     if not found.beyond_chance:
         return note(new_axes(ax, 1.4), text("plots.map_chance", language))
-    ax = new_axes(ax, 5.2)
     points = found.table[["x", "y"]].to_numpy(float)
-    for side, (colour, marker, word) in _LOOKS.items():
+    ax = new_axes(ax, _height(points))
+    for side, (colour, marker) in _LOOKS.items():
         for sure in (True, False):
             part = found.table[(found.table["side"] == side) & (found.table["sure"] == sure)]
             face = colour if sure else "white"
-            named = text(f"plots.{word}", language) if sure else ""
+            named = heading(found.by if side == "group" else found.against, language) if sure else ""
             ax.scatter(part["x"], part["y"], s=46, marker=marker, facecolor=face, edgecolor=colour, zorder=3)
             if named:
                 ax.scatter([], [], s=46, marker=marker, facecolor=colour, edgecolor=colour, label=named)
@@ -164,7 +172,7 @@ def plot_map(
     ax.set_ylabel(text("plots.map_axis", language, share=shares[1]))
     legend_below(ax)
     colours = [{"group": BLUE, "category": "#a06a00"}[side] for side in found.table["side"]]
-    _label_points(ax, points, _names(found, language, labels or {}), colours)
+    _label_points(ax, points, _names(found, language, labels or {}), colours, found.table["sure"].to_numpy(bool))
     return ax
 
 
@@ -180,7 +188,7 @@ def plot_ladder(rungs: pd.DataFrame, *, ax: Axes | None = None, language: str = 
     ['Accepted: 4', 'Known: 6 (40.0% go on)']
     """
     shown = rungs.iloc[::-1]
-    ax = new_axes(ax, 1.6 + 0.62 * len(shown))
+    ax = new_axes(ax, 1.6 + 0.52 * len(shown))
     people, sales = (text(f"plots.ladder_{name}", language) for name in ("people", "sales"))
     share_bars(ax, [(shown["share_customers"], GREY, people), (shown["share_sales_12m"], BLUE, sales)])
     named = named_counts("rung", shown["rung"], shown["n_customers"], language)

@@ -48,7 +48,8 @@ def month_axis(ax: Axes, months: pd.Series) -> None:
 def plot_quality(quality: pd.DataFrame, *, ax: Axes | None = None, language: str = "en", currency: str = "") -> Axes:
     """Rows set aside by reason, as bars; the rows accepted, which dwarf them, stand in the title.
 
-    ``quality`` has one row per status and reason: status (``accepted`` or ``quarantined``), reason, rows.
+    ``quality`` has one row per status and reason: status (``accepted`` or ``quarantined``), reason, rows. Rows of days
+    after the as-of date have no fault and are not drawn.
 
     >>> quality = pd.DataFrame({"status": ["accepted", "quarantined"], "reason": ["purchased", "duplicate"],
     ...                         "rows": [980, 20]})
@@ -56,7 +57,8 @@ def plot_quality(quality: pd.DataFrame, *, ax: Axes | None = None, language: str
     '980 rows accepted, 20 set aside'
     """
     accepted = quality.loc[quality["status"] == "accepted", "rows"].sum()
-    aside = quality[(quality["status"] == "quarantined") & (quality["rows"] > 0)].sort_values("rows", ascending=False)
+    at_fault = (quality["status"] == "quarantined") & (quality["reason"] != "after_as_of")
+    aside = quality[at_fault & (quality["rows"] > 0)].sort_values("rows", ascending=False)
     title = text("plots.quality_title", language, accepted=accepted, aside=aside["rows"].sum())
     ax = new_axes(ax, 1.5 + 0.35 * max(len(aside), 2))
     ax.set_title(title)

@@ -66,7 +66,7 @@ def plot_groups(
     ['B · Gold: 5', 'D · Lead: 95']
     """
     shown = profile.loc[profile["n_customers"].nlargest(_MOST_GROUPS).index.sort_values()]
-    ax = new_axes(ax, 1.6 + 0.52 * max(len(shown), 2))
+    ax = new_axes(ax, 1.6 + 0.46 * max(len(shown), 2))
     customers, sales = (text(f"plots.{column}", language) for column in ("share_customers", "share_sales"))
     share_bars(ax, [(shown["share_customers"], GREY, customers), (shown["share_sales"], BLUE, sales)])
     row_axis(ax, named_counts(by, shown[by], shown["n_customers"], language))
@@ -100,13 +100,13 @@ def plot_rfm(
 
 
 def _region(ax: Axes, cells: pd.DataFrame, levels: int, language: str) -> None:
-    """A frame around the cells that lead to the same groups, with their names and customers in the middle."""
+    """A frame around the cells that lead to the same groups, with the names of those with customers in the middle."""
     from matplotlib.patches import Rectangle
 
     left, low = cells["f_score"].min() - 1, cells["r_score"].min() - 1
     width, height = cells["f_score"].max() - left, cells["r_score"].max() - low
     ax.add_patch(Rectangle((left, low), width, height, fill=False, edgecolor=INK, linewidth=1.4))
-    groups = cells.groupby("rfm_group", observed=True)["n_customers"].sum()
+    groups = cells.groupby("rfm_group", observed=True)["n_customers"].sum().loc[lambda n: n > 0]
     room = int(_LETTERS * width / levels)
     named = [wrapped(word, room) for word in words("rfm_group", groups.index, language)]
     lines = [text("plots.rfm_groups_cell", language, word=word, n=n) for word, n in zip(named, groups, strict=True)]
@@ -124,9 +124,9 @@ def plot_rfm_groups(places: pd.DataFrame, *, ax: Axes | None = None, language: s
     >>> from custvalue.segmentation import rfm_map
     >>> scores = pd.DataFrame({"customer_id": ["a"], "r_score": [5], "f_score": [5], "m_score": [5]})
     >>> plot_rfm_groups(rfm_map(scores)).texts[-1].get_text()
-    'Champions: 1\\nLoyal: 0'
+    'Champions: 1'
     """
-    ax = new_axes(ax, 5.6)
+    ax = new_axes(ax, 4.7)
     levels = range(1, int(places["r_score"].max()) + 1)
     counts = places.pivot_table(index="r_score", columns="f_score", values="n_customers", aggfunc="sum")
     ax.pcolormesh(np.sqrt(counts.to_numpy(float)), cmap="Blues", vmin=0, vmax=1.6 * np.sqrt(counts.max().max()) + 1)
@@ -204,7 +204,7 @@ def plot_clusters(centres: pd.DataFrame, *, ax: Axes | None = None, language: st
     4
     """
     features = centres.drop(columns=["cluster", *_NOT_FEATURES], errors="ignore").select_dtypes("number")
-    ax = new_axes(ax, 1.8 + (0.75 if "traits" in centres else 0.5) * max(len(centres), 2))
+    ax = new_axes(ax, 1.8 + (0.62 if "traits" in centres else 0.5) * max(len(centres), 2))
     if features.empty:
         return note(ax, text("plots.empty", language))
     written = features.apply(lambda column: values(column, unit_of(str(column.name)) or "number"))

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from custvalue.errors import UsageError
-from custvalue.labels import LANGUAGES, catalogue, format_value, labels, text, with_currency
+from custvalue.labels import LANGUAGES, catalogue, format_value, labels, money_unit, text, with_currency
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -222,11 +222,13 @@ def _pieces(words: str) -> list[str]:
 
 
 def values(numbers: Iterable[float], unit: str) -> list[str]:
-    """Numbers as written beside bars and in cells, in their unit.
+    """Numbers as written beside bars and in cells, in their unit; money all with cents or all without.
 
-    >>> values([1234, float("nan")], "count"), values([0.123], "share")
-    (['1,234', '–'], ['12.3%'])
+    >>> values([1234, float("nan")], "count"), values([0.123], "share"), values([8.1, 1200.0], "money")
+    (['1,234', '–'], ['12.3%'], ['8', '1,200'])
     """
+    numbers = list(numbers)
+    unit = money_unit(numbers) if unit == "money" else unit
     return [format_value(number, unit) for number in numbers]
 
 
@@ -369,7 +371,7 @@ def chart(*columns: str) -> Callable[[Callable[..., Axes]], Callable[..., Axes]]
             _check(draw.__name__, frame, columns, language)
             with matplotlib.rc_context({**STYLE, "font.family": families(language)}):
                 if frame.empty:
-                    result = note(new_axes(ax), text("plots.empty", language))
+                    result = note(new_axes(ax, 1.2), text("plots.empty", language))
                 else:
                     result = draw(*call.args, **call.kwargs)
                 _finish(result.figure if ax is None else ax, language)

@@ -91,7 +91,9 @@ def _differences(table: pd.DataFrame, by: str, factors: list[str]) -> pd.DataFra
 
     centre = table[factors].mean()
     centred = table[factors] - centre
-    parts = [part.groupby(table[by], observed=True).sum() for part in (centred.notna(), centred, centred**2)]
+    groups, squares = table[by], centred * centred
+    sums = (part.groupby(groups, observed=True).sum() for part in (centred, squares))
+    parts = [centred.groupby(groups, observed=True).count(), *sums]
     others = [part.sum() - part for part in parts]
     mean, spread = _mean_and_spread(*parts)
     mean_others, spread_others = _mean_and_spread(*others)
@@ -122,7 +124,7 @@ def _adjusted(p_values: pd.Series) -> pd.Series:
 
 def _notes(result: pd.DataFrame, by: str, joined: pd.DataFrame, used: list[str]) -> tuple[str, ...]:
     missing = [name for name in FACTORS if name not in used]
-    found = ["factors_missing:" + ";".join(f"factor/{name}" for name in missing)] if missing else []
+    found = ["factors_missing:" + ";".join(f"unknown_factor/{name}" for name in missing)] if missing else []
     groups = [str(code) for code in joined[by].drop_duplicates().sort_values()]
     listed = set(result.loc[result["rank"].notna(), by].astype(str))
     without = [code for code in groups if code not in listed]

@@ -83,4 +83,4 @@ def behaviour_segments(customers: pd.DataFrame, rules: SegmentationRules | None 
     """
     rules = rules or SegmentationRules()
     segment = first_match(customers, SEGMENT_PREDICATES, SEGMENTS, rules)
-    return pd.DataFrame({"customer_id": customers["customer_id"].to_numpy(), "segment": segment})
+    return pd.DataFrame({"customer_id": customers["customer_id"].array, "segment": segment})

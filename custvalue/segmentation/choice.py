@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,10 +24,16 @@ _REFITS, _DRAWS, _CLOUD = 10, 5, 1_000
 _COLUMNS = ["n_clusters", "silhouette", "silhouette_chance", "stability", "smallest_share", "chosen"]
 
 
-def _silhouette(points: np.ndarray, labels: np.ndarray) -> float:
+def _distances(points: np.ndarray) -> np.ndarray:
+    from sklearn.metrics import euclidean_distances
+
+    return euclidean_distances(points)
+
+
+def _silhouette(distances: np.ndarray, labels: np.ndarray) -> float:
     from sklearn.metrics import silhouette_score
 
-    return float(silhouette_score(points, labels))
+    return float(silhouette_score(distances, labels, metric="precomputed"))
 
 
 def _stability(points: np.ndarray, model: KMeans, seed: int) -> float:
@@ -39,23 +46,31 @@ def _stability(points: np.ndarray, model: KMeans, seed: int) -> float:
     return float(np.mean(agreement))
 
 
-def _chance(points: np.ndarray, k: int, seed: int) -> float:
-    """The best silhouette of clouds without clusters: normal draws with the same variances and correlations."""
+def _clouds(points: np.ndarray, seed: int) -> list[np.ndarray]:
+    """Clouds without clusters: normal draws with the variances and correlations of the points."""
     rng, spread = np.random.default_rng(seed), np.cov(points, rowvar=False)
     size = min(len(points), _CLOUD)
-    clouds = [rng.multivariate_normal(np.zeros(points.shape[1]), spread, size) for _ in range(_DRAWS)]
-    return max(_silhouette(cloud, kmeans(cloud, k, seed, 3).labels_) for cloud in clouds)
+    return [rng.multivariate_normal(np.zeros(points.shape[1]), spread, size) for _ in range(_DRAWS)]
 
 
-def _row(points: np.ndarray, k: int, seed: int) -> dict[str, float]:
+def _row(
+    points: np.ndarray, distances: np.ndarray, clouds: list[tuple[np.ndarray, np.ndarray]], k: int, seed: int
+) -> dict[str, float]:
     model = kmeans(points, k, seed, 5)
     return {
         "n_clusters": k,
-        "silhouette": _silhouette(points, model.labels_),
-        "silhouette_chance": _chance(points, k, seed),
+        "silhouette": _silhouette(distances, model.labels_),
+        "silhouette_chance": max(_silhouette(apart, kmeans(cloud, k, seed, 3).labels_) for cloud, apart in clouds),
         "stability": _stability(points, model, seed),
         "smallest_share": np.bincount(model.labels_).min() / len(points),
     }
+
+
+def _rows(points: np.ndarray, numbers: Iterable[int], seed: int) -> list[dict[str, float]]:
+    """What speaks for each number of clusters; ``silhouette_chance`` is the best silhouette of the clouds."""
+    distances = _distances(points)
+    clouds = [(cloud, _distances(cloud)) for cloud in _clouds(points, seed)]
+    return [_row(points, distances, clouds, k, seed) for k in numbers]
 
 
 def _chosen(table: pd.DataFrame, rules: SegmentationRules) -> pd.Series:
@@ -93,7 +108,7 @@ def cluster_evidence(customers: pd.DataFrame, rules: SegmentationRules | None = 
     mean, spread = scale_of(points)
     points = (points - mean) / spread
     with one_thread():
-        table = pd.DataFrame([_row(points, k, rules.seed) for k in NUMBERS if k <= most])
+        table = pd.DataFrame(_rows(points, [k for k in NUMBERS if k <= most], rules.seed))
     return table.assign(chosen=_chosen(table, rules))[_COLUMNS]
 
 

@@ -8,8 +8,16 @@ import numpy as np
 import pandas as pd
 
 from custvalue.errors import DataError
+from custvalue.ids import joined
 from custvalue.segmentation.choice import chosen_number, cluster_evidence
-from custvalue.segmentation.features import CLUSTER_FEATURES, kmeans, positions_of_sample, scale_of, transformed
+from custvalue.segmentation.features import (
+    CLUSTER_FEATURES,
+    kmeans,
+    one_thread,
+    positions_of_sample,
+    scale_of,
+    transformed,
+)
 from custvalue.segmentation.rules import SegmentationRules
 
 __all__ = [
@@ -62,11 +70,13 @@ def _model(numbers: Sequence[str], centres: np.ndarray, mean: np.ndarray, spread
 def _nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     from sklearn.metrics import pairwise_distances_argmin
 
-    return pairwise_distances_argmin(points, centres) if len(points) else np.empty(0, dtype=int)
+    # Only rows that lie together in memory are compared the fast way.
+    return pairwise_distances_argmin(np.ascontiguousarray(points), centres) if len(points) else np.empty(0, dtype=int)
 
 
 def _fit(points: np.ndarray, k: int, seed: int) -> np.ndarray:
-    return kmeans(points, min(k, len(np.unique(points, axis=0))), seed, 10).cluster_centers_
+    with one_thread():
+        return kmeans(points, min(k, len(pd.DataFrame(points).drop_duplicates())), seed, 10).cluster_centers_
 
 
 def cluster_model(
@@ -144,7 +154,7 @@ def assign_clusters(customers: pd.DataFrame, model: pd.DataFrame) -> pd.DataFram
     numbers = centres.index.to_numpy(dtype=object)
     nearest = _nearest((transformed(customers) - mean) / spread, centres.to_numpy())
     cluster = pd.Categorical.from_codes(nearest, categories=numbers, ordered=True)
-    return pd.DataFrame({"customer_id": customers["customer_id"].to_numpy(), "cluster": cluster})
+    return pd.DataFrame({"customer_id": customers["customer_id"].array, "cluster": cluster})
 
 
 def cluster_customers(
@@ -163,7 +173,7 @@ def cluster_customers(
     model = cluster_model(customers, rules) if model is None else model
     if model.empty:
         cluster = pd.Categorical([], ordered=True)
-        return pd.DataFrame({"customer_id": customers["customer_id"].to_numpy(), "cluster": cluster})
+        return pd.DataFrame({"customer_id": customers["customer_id"].array, "cluster": cluster})
     return assign_clusters(customers, model)
 
 
@@ -207,8 +217,10 @@ def cluster_agreement(one: pd.DataFrame, other: pd.DataFrame) -> float:
     """
     from sklearn.metrics import adjusted_rand_score
 
-    both = one.merge(other, on="customer_id", suffixes=("", "_other"))
-    return float(adjusted_rand_score(both["cluster"], both["cluster_other"])) if len(both) else float("nan")
+    other = other[["customer_id", "cluster"]].rename(columns={"cluster": "cluster_other"})
+    both = joined(one[["customer_id", "cluster"]], other)
+    codes = [pd.factorize(both[name])[0] for name in ("cluster", "cluster_other")]
+    return float(adjusted_rand_score(*codes)) if len(both) else float("nan")
 
 
 def _traits(centre: pd.Series) -> str:
@@ -230,7 +242,7 @@ def cluster_centres(customers: pd.DataFrame, clusters: pd.DataFrame, model: pd.D
     >>> cluster_centres(customers, cluster_customers(customers, model=model), model)["traits"].tolist()
     ['recent frequent high_spend', 'silent seldom low_spend']
     """
-    table = customers.merge(clusters[["customer_id", "cluster"]], on="customer_id", validate="one_to_one")
+    table = joined(customers[["customer_id", *CLUSTER_FEATURES]], clusters[["customer_id", "cluster"]])
     groups = table.groupby("cluster", observed=False)
     sizes = groups.size().rename("n_customers")
     medians = groups[list(CLUSTER_FEATURES)].median()

@@ -23,7 +23,7 @@ def transformed(customers: pd.DataFrame) -> np.ndarray:
     [[0.0, 0.69, -0.69]]
     """
     values = customers[list(CLUSTER_FEATURES)].to_numpy(dtype=float)
-    return np.sign(values) * np.log1p(np.abs(values))
+    return np.copysign(np.log1p(np.abs(values)), values)
 
 
 def scale_of(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -38,21 +38,21 @@ def scale_of(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def one_thread() -> Any:
     """Numerical libraries on one thread while it lasts: quicker for small tables, and the same sums on any machine."""
+    import sklearn.cluster  # noqa: F401  (its libraries must be there to be limited)
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1)
 
 
 def kmeans(points: np.ndarray, k: int, seed: int, starts: int) -> KMeans:
-    """k-means fitted on one thread.
+    """k-means fitted; to be called within :func:`one_thread`, which takes longer to begin than many a fit.
 
     >>> kmeans(np.array([[0.0], [9.0]]), 2, 1, 1).inertia_
     0.0
     """
     from sklearn.cluster import KMeans
 
-    with one_thread():
-        return KMeans(n_clusters=k, n_init=starts, random_state=seed).fit(points)
+    return KMeans(n_clusters=k, n_init=starts, random_state=seed).fit(points)
 
 
 def positions_of_sample(customer_ids: pd.Series, size: int, seed: int) -> np.ndarray:

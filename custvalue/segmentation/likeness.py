@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from custvalue.profiles import attribute_levels
+from custvalue.ids import in_order_of, joined
+from custvalue.indices import beside
+from custvalue.profiles import attribute_levels, few_words
 from custvalue.segmentation.features import one_thread, positions_of_sample
 from custvalue.segmentation.rules import SegmentationRules
 
@@ -58,7 +60,7 @@ def best_customers(customers: pd.DataFrame, rules: SegmentationRules | None = No
     next_one = -np.partition(-sales, n_best)[n_best] if n_best < len(sales) else 0.0
     best = (sales > max(next_one, 0.0)) & (n_best > 0)
     group = pd.Categorical.from_codes(np.where(best, 0, 1), categories=list(BEST), ordered=True)
-    return pd.DataFrame({"customer_id": customers["customer_id"].to_numpy(), "group_12m": group})
+    return pd.DataFrame({"customer_id": customers["customer_id"].array, "group_12m": group})
 
 
 def early_levels(
@@ -78,7 +80,7 @@ def early_levels(
     """
     known = customers[["customer_id"]]
     for table in (attributes, baskets):
-        known = known if table is None else known.merge(table, on="customer_id", how="left", validate="one_to_one")
+        known = beside(known, None if table is None else few_words(table))
     return attribute_levels(known)
 
 
@@ -86,11 +88,11 @@ def _codes(levels: pd.DataFrame) -> tuple[np.ndarray, list[tuple[str, str]]]:
     """The place of each customer's level in one list of all levels, a column per attribute; -1 where not known."""
     places, names, start = [], [], 0
     for attribute in levels.columns.drop("customer_id"):
-        codes = levels[attribute].cat.codes.to_numpy().astype(int)
+        codes = levels[attribute].cat.codes.to_numpy().astype("int32")
         places.append(np.where(codes >= 0, codes + start, -1))
         names += [(attribute, str(level)) for level in levels[attribute].cat.categories]
         start = len(names)
-    return np.column_stack(places) if places else np.empty((len(levels), 0), dtype=int), names
+    return np.column_stack(places) if places else np.empty((len(levels), 0), dtype="int32"), names
 
 
 def _design(places: np.ndarray, n_levels: int) -> object:
@@ -133,23 +135,26 @@ def _weights(names: list[tuple[str, str]], coefficients: np.ndarray, places: np.
 
 
 def _reasons(places: np.ndarray, weights: pd.DataFrame) -> pd.DataFrame:
-    """The two attributes that speak most for each customer."""
-    spoken = np.where(places >= 0, weights["weight"].to_numpy()[places], 0.0)
-    words = np.append((weights["attribute"] + "=" + weights["level"]).to_numpy(dtype=object), None)
-    order = np.argsort(-spoken, axis=1, kind="stable")[:, :2]
-    best = np.where(np.take_along_axis(spoken, order, 1) > 0, np.take_along_axis(places, order, 1), len(words) - 1)
-    reasons = [pd.Categorical.from_codes(np.where(b == len(words) - 1, -1, b), categories=words[:-1]) for b in best.T]
-    reasons += [pd.Categorical([None] * len(places), categories=words[:-1])] * (2 - len(reasons))
-    return pd.DataFrame({"reason_1": reasons[0], "reason_2": reasons[1]})
+    """The two attributes that speak most for each customer; of equal ones the first."""
+    spoken = np.append(weights["weight"], 0.0)[places]
+    words = (weights["attribute"] + "=" + weights["level"]).to_numpy(dtype=object)
+    rows, reasons = np.arange(len(places)), {}
+    for name in ("reason_1", "reason_2"):
+        most = spoken.argmax(axis=1)
+        codes = np.where(spoken[rows, most] > 0, places[rows, most], -1)
+        reasons[name] = pd.Categorical.from_codes(codes, categories=words)
+        spoken[rows, most] = 0.0
+    return pd.DataFrame(reasons)
 
 
 def _scored(
     ids: pd.Series, places: np.ndarray, base: float, coefficients: np.ndarray, weights: pd.DataFrame
 ) -> pd.DataFrame:
-    odds = base + np.where(places >= 0, coefficients[places], 0.0).sum(axis=1)
-    scored = pd.DataFrame({"customer_id": ids.to_numpy(), "likeness": 1 / (1 + np.exp(-odds))})
-    scored = pd.concat([scored, _reasons(places, weights)], axis=1)
-    return scored.sort_values(["likeness", "customer_id"], ascending=[False, True], ignore_index=True)
+    odds = base + np.append(coefficients, 0.0)[places].sum(axis=1)
+    likeness, by_id = 1 / (1 + np.exp(-odds)), in_order_of(ids)
+    order = by_id[np.argsort(-likeness[by_id], kind="stable")]
+    scored = pd.DataFrame({"customer_id": ids.array, "likeness": likeness})
+    return pd.concat([scored, _reasons(places, weights)], axis=1).take(order).reset_index(drop=True)
 
 
 def _nobody(note: str, auc: float = np.nan, auc_low: float = np.nan) -> LookAlikes:
@@ -178,7 +183,7 @@ def look_alikes(
     ('few_best',)
     """
     rules = rules or SegmentationRules()
-    table = customers[["customer_id", "tenure_days"]].merge(best, on="customer_id").merge(levels, on="customer_id")
+    table = joined(customers[["customer_id", "tenure_days"]], best, levels)
     places, names = _codes(table[levels.columns])
     is_best = (table["group_12m"] == "best").to_numpy()
     whole = np.flatnonzero(table["tenure_days"] >= _YEAR)
@@ -192,5 +197,5 @@ def look_alikes(
     if not auc_low > 0.5:
         return _nobody("nothing_shared", auc, auc_low)
     weights = _weights(names, coefficients, places[taught])
-    others = table.loc[~is_best, "customer_id"]
+    others = table["customer_id"][~is_best]
     return LookAlikes(_scored(others, places[~is_best], base, coefficients, weights), weights, auc, auc_low, ())

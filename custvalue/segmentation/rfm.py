@@ -8,7 +8,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from custvalue.ids import named
 from custvalue.predicates import first_match
+from custvalue.ranking import equal_steps
 from custvalue.segmentation.rules import SegmentationRules
 
 __all__ = ["RFM_GROUPS", "RFM_LEAST", "rfm_grid", "rfm_groups", "rfm_map", "rfm_scores", "score_cuts"]
@@ -16,10 +18,17 @@ __all__ = ["RFM_GROUPS", "RFM_LEAST", "rfm_grid", "rfm_groups", "rfm_map", "rfm_
 _MEASURES = (("r_score", "days_since_last"), ("f_score", "n_orders"), ("m_score", "sales"))
 
 
-def _score(values: pd.Series, levels: int) -> pd.Series:
-    """1 + floor(levels * share of customers with a smaller value), in whole numbers."""
-    n_worse = values.rank(method="min").astype("int64") - 1
-    return 1 + levels * n_worse // max(len(values), 1)
+def _combinations(rules: SegmentationRules) -> pd.DataFrame:
+    levels = range(1, rules.score_levels + 1)
+    return pd.DataFrame(itertools.product(levels, repeat=3), columns=[score for score, _ in _MEASURES])
+
+
+def _combination(scores: pd.DataFrame, rules: SegmentationRules) -> np.ndarray:
+    """The row of each customer's scores among all combinations."""
+    place = np.zeros(len(scores), dtype=int)
+    for score, _ in _MEASURES:
+        place = place * rules.score_levels + scores[score].to_numpy() - 1
+    return place
 
 
 def rfm_scores(customers: pd.DataFrame, rules: SegmentationRules | None = None) -> pd.DataFrame:
@@ -38,12 +47,12 @@ def rfm_scores(customers: pd.DataFrame, rules: SegmentationRules | None = None) 
     ['555', '414', '313', '212', '111']
     """
     rules = rules or SegmentationRules()
-    result = pd.DataFrame({"customer_id": customers["customer_id"].to_numpy()})
+    result = pd.DataFrame({"customer_id": customers["customer_id"].array})
     for score, measure in _MEASURES:
-        values = customers[measure].reset_index(drop=True)
-        result[score] = _score(-values if measure == "days_since_last" else values, rules.score_levels)
-    digits = [result[score].astype(str) for score, _ in _MEASURES]
-    return result.assign(rfm=digits[0] + digits[1] + digits[2])
+        worse = -customers[measure] if measure == "days_since_last" else customers[measure]
+        result[score] = 1 + equal_steps(worse, rules.score_levels)
+    names = _combinations(rules).astype(str).agg("".join, axis=1)
+    return result.assign(rfm=named(_combination(result, rules), names))
 
 
 def score_cuts(customers: pd.DataFrame, rules: SegmentationRules | None = None) -> pd.DataFrame:
@@ -119,8 +128,7 @@ def rfm_grid(rules: SegmentationRules | None = None) -> pd.DataFrame:
     ['lost', 'at_risk', 'at_risk']
     """
     rules = rules or SegmentationRules()
-    levels = range(1, rules.score_levels + 1)
-    grid = pd.DataFrame(itertools.product(levels, repeat=3), columns=[score for score, _ in _MEASURES])
+    grid = _combinations(rules)
     predicates = [(code, partial(_reached, least=least)) for code, *least in RFM_LEAST]
     return grid.assign(rfm_group=first_match(grid, predicates, RFM_GROUPS, rules))
 
@@ -137,12 +145,8 @@ def rfm_groups(scores: pd.DataFrame, rules: SegmentationRules | None = None) -> 
     ['champions', 'cannot_lose']
     """
     rules = rules or SegmentationRules()
-    place = np.zeros(len(scores), dtype=int)
-    for score, _ in _MEASURES:
-        place = place * rules.score_levels + scores[score].to_numpy() - 1
-    group = rfm_grid(rules)["rfm_group"].take(place).to_numpy()
-    group = pd.Categorical(group, categories=RFM_GROUPS, ordered=True)
-    return pd.DataFrame({"customer_id": scores["customer_id"].to_numpy(), "rfm_group": group})
+    group = rfm_grid(rules)["rfm_group"].array.take(_combination(scores, rules))
+    return pd.DataFrame({"customer_id": scores["customer_id"].array, "rfm_group": group})
 
 
 def rfm_map(scores: pd.DataFrame, rules: SegmentationRules | None = None) -> pd.DataFrame:
@@ -158,9 +162,7 @@ def rfm_map(scores: pd.DataFrame, rules: SegmentationRules | None = None) -> pd.
     1        1        1      lost            0
     """
     rules = rules or SegmentationRules()
-    keys = ["r_score", "f_score", "rfm_group"]
-    cells = rfm_grid(rules)[keys].drop_duplicates().sort_values(keys, ignore_index=True)
-    members = scores[["r_score", "f_score"]].assign(rfm_group=rfm_groups(scores, rules)["rfm_group"].to_numpy())
-    counts = members.groupby(keys, observed=True).size().rename("n_customers")
-    found = counts.reindex(pd.MultiIndex.from_frame(cells), fill_value=0)
-    return cells.assign(n_customers=found.to_numpy())
+    rules, keys = rules or SegmentationRules(), ["r_score", "f_score", "rfm_group"]
+    grid = rfm_grid(rules)
+    counts = np.bincount(_combination(scores, rules), minlength=len(grid))
+    return grid.assign(n_customers=counts).groupby(keys, observed=True)["n_customers"].sum().reset_index()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,13 @@ __all__ = ["LESSONS", "Lesson", "lesson"]
 
 #: The topic of each lesson, from lesson 1 on: the module of its questions and the beginning of its texts.
 LESSONS = ("costs", "data", "pyramid", "segments", "matrices", "lifetime", "stages", "acting", "online", "game")
+
+
+def _failed_before() -> bool:
+    """Whether the cell run last in this notebook ended with an error: what it was to give is not there."""
+    ipython = sys.modules.get("IPython")
+    done = getattr(ipython.get_ipython(), "last_execution_result", None) if ipython else None
+    return done is not None and not done.success
 
 
 class Lesson:
@@ -44,6 +52,8 @@ class Lesson:
 
     def _reply(self, name: str, answer: Any, given: Mapping[str, Any]) -> Reply:
         question = self.questions[name]
+        if _failed_before():
+            return self._said("open", "failed", "workshop.cell_failed")
         if is_blank(answer) or any(map(is_blank, given.values())):
             return self._said("open", "blank", "workshop.blank")
         understood = question.understood(answer)
@@ -68,7 +78,9 @@ class Lesson:
         return Summary(dict(self._states), self.language)
 
     def __repr__(self) -> str:
-        return text("workshop.lesson", self.language, n=LESSONS.index(self.topic) + 1, names=", ".join(self.questions))
+        quiz = sum(name.startswith("quiz") for name in self.questions)
+        number = LESSONS.index(self.topic) + 1
+        return text("workshop.lesson", self.language, n=number, questions=len(self.questions), quiz=quiz)
 
 
 def lesson(number: int, language: str = "en", data: str | Path = "") -> Lesson:
