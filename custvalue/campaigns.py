@@ -117,7 +117,7 @@ def with_responses(
 ) -> pd.DataFrame:
     """Campaign rows up to ``as_of`` with who responded and what they spent, from the file or from the orders.
 
-    ``sent`` has one row per customer and mailing (:func:`custvalue.pipeline.read_campaigns`). What the file says of a
+    ``sent`` has one row per customer and mailing (:func:`custvalue.beside.read_campaigns`). What the file says of a
     campaign counts where it says it of those written to and of those held out; an empty cell is then no response.
     Otherwise a response is an order from the day of sending to ``rules.response_days`` days after it, for both groups
     alike; ``purchases`` are customer_id, order_date and sales of each day with a purchase

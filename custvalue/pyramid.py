@@ -266,7 +266,7 @@ def with_profit(
 
     Three columns are added. ``service_cost`` (money a year): that column of ``attributes`` where it is known, else
     ``rules.cost_per_order`` x orders of the last 12 months; ``contact_cost_12m`` of ``attributes`` (messages sent, see
-    :func:`custvalue.pipeline.with_contact_cost`) is added where there is one; missing where none is known.
+    :func:`custvalue.beside.with_contact_cost`) is added where there is one; missing where none is known.
     ``profit_12m``: margin of the last 12 months less the known service cost (C9; missing where nobody's margin is
     known). ``margin_per_order``: margin over orders of the last 12 months, the most that serving an order may cost.
 

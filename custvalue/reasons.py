@@ -153,7 +153,7 @@ def _axis(found: PerceptualMap, row: Mapping[str, Any], language: str, words: Wo
 def map_words(found: PerceptualMap, language: str = "en", words: Words | None = None) -> Sentences | Missing:
     """What a perceptual map says: whether and how much the groups differ, what each axis means, who stands away.
 
-    ``words`` are those of the data's own codes, see :func:`custvalue.pipeline.read_labels`. Nothing where the
+    ``words`` are those of the data's own codes, see :func:`custvalue.beside.read_labels`. Nothing where the
     association can be chance; the notes of the map say so. :class:`~custvalue.tables.Missing` where there are no
     categories to compare.
     """

@@ -98,7 +98,7 @@ def strategy_for(kind: str, code: str, language: str = "en", texts: Mapping[str,
 
     ``kind`` is ``tier``, ``quadrant``, ``value_class``, ``segment``, ``stage``, ``action`` or another kind of the
     catalogue; ``code`` one of its codes; ``texts`` the catalogue with a firm's own file laid over it
-    (:func:`custvalue.pipeline.read_strategy`), by default ours. Raises :class:`~custvalue.errors.UsageError` for a kind
+    (:func:`custvalue.beside.read_strategy`), by default ours. Raises :class:`~custvalue.errors.UsageError` for a kind
     or code without texts.
     Sources: C8, C9 (tier), C10 (quadrant), C11 (value class), C18 (segment), C12 (rung, target), C26 (task), C16, C24
     to C26, C29 and C30 (stage, action).

@@ -214,7 +214,7 @@ def advise(
 ) -> Advice:
     """What to do with each group of a kind, from the strategy catalogue; ``codes`` chooses groups and their order.
 
-    ``texts`` is the catalogue with a firm's own file laid over it, see :func:`custvalue.pipeline.read_strategy`;
+    ``texts`` is the catalogue with a firm's own file laid over it, see :func:`custvalue.beside.read_strategy`;
     ``folded`` shows a line a group, which unfolds the rest.
 
     >>> advise("tier", codes=["gold"]).groups[0][0]

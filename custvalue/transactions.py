@@ -323,7 +323,8 @@ def clean(
     if callable(as_of):
         first, last = _span(marked, source)
         as_of = as_of(last, first)
-        marked = _with_reasons(source, rows, rules, as_of)
+        if as_of < last:
+            marked = _with_reasons(source, rows, rules, as_of)
     return _account(source, marked, as_of, margin_from, rules)
 
 

@@ -141,7 +141,7 @@ def save_yardsticks(month: Month, folder: str | Path, settings: Settings) -> Non
     """Write ``cuts.csv`` and ``yardsticks.json`` beside the scorecard; an empty ``folder`` or a month of nobody: none.
 
     ``cuts.csv``, put into the data folder, freezes the limits of matrices and pyramid
-    (:func:`custvalue.pipeline.read_cuts`); the next month's report reads both.
+    (:func:`custvalue.beside.read_cuts`); the next month's report reads both.
     """
     if not str(folder) or month.yardsticks is None:
         return

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 from odd_orders import HEAD, ROWS, accounted, put, reasons, run, set_aside
 
+from custvalue.beside import read_attributes, read_labels
 from custvalue.config import load_settings
 from custvalue.customers import customer_table
 from custvalue.errors import DataError, UsageError
-from custvalue.pipeline import read, read_attributes, read_labels
+from custvalue.pipeline import read
 from custvalue.timelines import orders_by_month
 
 PACKED = gzip.compress((HEAD + ROWS * 2000).encode())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from custvalue.beside import read_attributes, read_labels
 from custvalue.config import WORKSPACE_RECORD, Settings, adjusted, find_config, load_settings
 from custvalue.errors import DataError, UsageError
-from custvalue.pipeline import read, read_attributes, read_labels
+from custvalue.pipeline import read
 from custvalue.pyramid import PyramidRules
 
 

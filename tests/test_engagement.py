@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from custvalue import engagement
+from custvalue.beside import read_events
 from custvalue.config import load_settings
 from custvalue.customers import customer_table
 from custvalue.engagement import EngagementRules
 from custvalue.errors import UsageError
-from custvalue.pipeline import read, read_events
+from custvalue.pipeline import read
 from custvalue.timelines import category_purchases, orders_between
 
 AS_OF = dt.date(2024, 6, 30)

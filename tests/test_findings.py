@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from custvalue import crosssell, findings, valuefindings
+from custvalue.beside import event_rows, read_attributes
 from custvalue.confidence import stages_tested
 from custvalue.config import load_settings
 from custvalue.crosssell import CrossSellRules
@@ -20,7 +21,7 @@ from custvalue.grouphealth import segment_health
 from custvalue.healthcheck import CHECKS, HealthRules
 from custvalue.labels import LANGUAGES, label, text
 from custvalue.matrix import sales_margin_matrix, value_potential_matrix
-from custvalue.pipeline import event_rows, read, read_attributes
+from custvalue.pipeline import read
 from custvalue.profiles import profile
 from custvalue.shown import Missing
 

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from custvalue.beside import read_attributes
 from custvalue.config import load_settings
 from custvalue.customers import customer_table
 from custvalue.errors import DataError, UsageError
 from custvalue.grouphealth import segment_health
 from custvalue.healthcheck import CHECKS, HEALTH, HealthRules, health_check, health_words
 from custvalue.labels import LANGUAGES, catalogue
-from custvalue.pipeline import month_before, read, read_attributes
+from custvalue.pipeline import month_before, read
 from custvalue.pyramid import pyramid
 from custvalue.segmentation import behaviour_segments
 

@@ -312,7 +312,7 @@ def test_the_same_month_gives_the_same_bytes(months, tables, settings, tmp_path)
 
 def test_cuts_of_a_month_freeze_pyramid_and_matrices(packs, months, tables, settings, sample, tmp_path):
     """The file can be put into the data folder as it is."""
-    from custvalue.pipeline import read_cuts
+    from custvalue.beside import read_cuts
 
     shutil.copyfile(packs / "2025-12" / "tables" / "cuts.csv", tmp_path / "cuts.csv")
     cuts = read_cuts(tmp_path)

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from custvalue.beside import event_rows, read_events
 from custvalue.config import load_settings
 from custvalue.crosssell import co_purchases
 from custvalue.customers import customer_table
 from custvalue.engagement import browsing_segments, changed_by_chance, e_parts, e_value, viewed_not_bought
 from custvalue.ids import begins, joined, named, numbered, places
 from custvalue.indices import aligned
-from custvalue.pipeline import event_rows, read, read_events
+from custvalue.pipeline import read
 from custvalue.referrals import customer_ids
 
 IDS = pd.Series([f"C{number}" for number in range(300)], dtype="str")

@@ -7,9 +7,10 @@ from lifetime_customers import AS_OF, customers_of, odd_customers, simulated, ta
 
 from custvalue import economics as eco
 from custvalue import lifetime as lt
+from custvalue.beside import read_attributes
 from custvalue.customers import customer_table
 from custvalue.errors import DataError, UsageError
-from custvalue.pipeline import read, read_attributes
+from custvalue.pipeline import read
 from custvalue.timelines import add_on_share, cohort_table
 
 # --- formulas

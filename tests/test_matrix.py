@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from custvalue.beside import read_attributes, read_cuts
 from custvalue.config import adjusted, load_settings
 from custvalue.customers import customer_table
 from custvalue.errors import DataError, UsageError
@@ -21,7 +22,7 @@ from custvalue.matrix import (
     sales_margin_matrix,
     value_potential_matrix,
 )
-from custvalue.pipeline import forecast_orders, read, read_attributes, read_cuts, two_months
+from custvalue.pipeline import forecast_orders, read, two_months
 from custvalue.pyramid import PyramidRules, pyramid, tier_cuts, with_profit
 from custvalue.review import scorecard
 from custvalue.tables import cut_words, notes

@@ -11,6 +11,7 @@ import pytest
 from plot_tables import check_words
 
 from custvalue import plots
+from custvalue.beside import read_attributes
 from custvalue.churn import STAGES
 from custvalue.config import load_settings
 from custvalue.customers import customer_table
@@ -29,7 +30,7 @@ from custvalue.movement import (
     moves,
     value_bridge,
 )
-from custvalue.pipeline import read, read_attributes
+from custvalue.pipeline import read
 from custvalue.pyramid import TIERS
 from custvalue.review import KINDS, actions_summary, first_step, month, totals
 from custvalue.share import notebooks_folder

@@ -14,18 +14,10 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from custvalue.beside import read_attributes, read_campaigns
 from custvalue.config import adjusted, load_settings
 from custvalue.customers import customer_table
-from custvalue.pipeline import (
-    backtest_orders,
-    earlier_forecast,
-    forecast_orders,
-    month_before,
-    read,
-    read_attributes,
-    read_campaigns,
-    two_months,
-)
+from custvalue.pipeline import backtest_orders, earlier_forecast, forecast_orders, month_before, read, two_months
 from custvalue.prepared import VARIABLE, key_of, shared, shared_by, sharing
 from custvalue.preparing import put_down
 

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from conftest import real_file
 
+from custvalue.beside import read_campaigns, with_contact_cost
 from custvalue.config import load_settings
 from custvalue.errors import DataError, UsageError
 from custvalue.labels import labels
-from custvalue.pipeline import read, read_campaigns, two_months, with_contact_cost
+from custvalue.pipeline import read, two_months
 from custvalue.pyramid import (
     TIERS,
     PyramidRules,

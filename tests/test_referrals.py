@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from custvalue.beside import read_attributes
 from custvalue.customers import customer_table
 from custvalue.errors import DataError, UsageError
 from custvalue.labels import LANGUAGES
-from custvalue.pipeline import read, read_attributes
+from custvalue.pipeline import read
 from custvalue.referrals import customer_ids, referral_value
 from custvalue.tables import notes
 

@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 
 from custvalue import pyramid, review
+from custvalue.beside import read_attributes, with_contact_cost
 from custvalue.columns import SCORECARD_COLUMNS
 from custvalue.config import adjusted, load_settings
 from custvalue.customers import customer_table
 from custvalue.history import earlier_month
 from custvalue.labels import labels
 from custvalue.movement import movement_matrix, moves
-from custvalue.pipeline import forecast_orders, read, read_attributes, with_contact_cost
+from custvalue.pipeline import forecast_orders, read
 from custvalue.review import (
     ACTION_RULES,
     ACTIONS,

@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from report_notebooks import cell, write_notebook, write_orders
 
 from custvalue import cli, lifetime
+from custvalue.beside import read_attributes
 from custvalue.config import Settings, load_settings
 from custvalue.customers import customer_table
-from custvalue.pipeline import read, read_attributes
+from custvalue.pipeline import read
 from custvalue.report import run_report
 from custvalue.review import scorecard
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from custvalue.beside import read_clusters
 from custvalue.errors import DataError
 from custvalue.groupwords import cluster_words
-from custvalue.pipeline import read_clusters
 from custvalue.segmentation import (
     CLUSTER_FEATURES,
     SegmentationRules,

@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest, fisher_exact
 
+from custvalue.beside import read_attributes
 from custvalue.customers import customer_table
 from custvalue.errors import UsageError
 from custvalue.firsts import first_baskets
 from custvalue.groupwords import level_words, reason_words, sets_apart
-from custvalue.pipeline import read, read_attributes
+from custvalue.pipeline import read
 from custvalue.profiles import attribute_levels, distinguishing, most_distinguishing
 from custvalue.segmentation import SegmentationRules, best_customers, early_levels, look_alikes
 

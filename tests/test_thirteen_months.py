@@ -15,12 +15,13 @@ import pytest
 
 import custvalue as cv
 from custvalue.audiences import AudienceList, AudienceRules, audience_lists, audience_table
+from custvalue.beside import read_attributes
 from custvalue.config import adjusted, load_settings
 from custvalue.customers import customer_table
 from custvalue.followup import lists_followed, lists_sent
 from custvalue.history import earlier_month, remeasured
 from custvalue.movement import customer_flows, movement_matrix, moves, value_bridge
-from custvalue.pipeline import read, read_attributes
+from custvalue.pipeline import read
 from custvalue.review import month, save_scorecard, totals
 from custvalue.timelines import orders_by_month, purchases_since
 from custvalue.uplift import campaign_results

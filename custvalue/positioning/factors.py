@@ -45,7 +45,7 @@ def factor_table(customers: pd.DataFrame, habits: pd.DataFrame, campaigns: pd.Da
     """What speaks for each buying factor, one row per customer: ``customer_id`` and a column per factor (C15).
 
     ``habits`` is from :func:`custvalue.habits.buying_habits`, ``campaigns`` the rows of
-    :func:`custvalue.pipeline.read_campaigns`. Higher means that the factor weighs more:
+    :func:`custvalue.beside.read_campaigns`. Higher means that the factor weighs more:
 
     - *price*: minus the logarithm of the price level (buys the cheaper goods of a category);
     - *quality*: its opposite (buys the dearer goods of a category);

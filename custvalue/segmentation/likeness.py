@@ -68,7 +68,7 @@ def early_levels(
 ) -> pd.DataFrame:
     """What is known of a customer from the start, as levels: the attributes and the first basket.
 
-    ``attributes`` is the customers file (:func:`custvalue.pipeline.read_attributes`), ``baskets`` the table of
+    ``attributes`` is the customers file (:func:`custvalue.beside.read_attributes`), ``baskets`` the table of
     :func:`custvalue.firsts.first_baskets`. One row per customer: ``customer_id`` and the columns of
     :func:`custvalue.profiles.attribute_levels`. What came later (sales, orders, margin, silence) is left out: it is
     the outcome itself.

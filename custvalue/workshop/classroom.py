@@ -58,10 +58,10 @@ class Classroom:
         return customer_table(self.orders, self.orders.as_of - dt.timedelta(days=365))
 
     def _beside(self, stem: str) -> pd.DataFrame:
-        from custvalue import pipeline
+        from custvalue import beside
 
-        reader = {"customers": pipeline.read_attributes, "events": pipeline.read_events}
-        found = reader.get(stem, pipeline.read_campaigns)(self.folder, self.settings)
+        reader = {"customers": beside.read_attributes, "events": beside.read_events}
+        found = reader.get(stem, beside.read_campaigns)(self.folder, self.settings)
         if found is None:
             raise DataError("workshop_table", folder=self.folder, file=f"{stem}.csv")
         return found if stem == "customers" else found.table
