@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import tempfile
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,7 @@ MEMORY_KEY = "CUSTVALUE_MEMORY"
 #: The most memory the engine takes by default; tables in pandas come on top of it.
 DEFAULT_MEMORY = "2GB"
 #: The same where several processes work on the same orders at a time, as the notebooks of a report do.
-SHARED_MEMORY = "1GB"
+SHARED_MEMORY = "512MB"
 
 
 @cache
@@ -42,6 +44,8 @@ def _frugal() -> type[Backend]:
         def _give_back(self) -> None:
             # Setting the limit, to whatever it is, makes the engine's allocator return what it keeps: up to 0.6 GB.
             self.con.execute(f"set memory_limit = '{self._con_kwargs['memory_limit']}'")
+            with suppress(OSError, AttributeError):  # the C library's own, where it is that of GNU
+                ctypes.CDLL(None).malloc_trim(0)
 
     return Frugal
 
