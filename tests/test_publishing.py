@@ -156,7 +156,7 @@ def test_killed_at_random_moments_the_old_pack_or_the_new_one_is_there(tmp_path,
     chance = random.Random(1)
     (tmp_path / "2024-03").mkdir()
     fill(tmp_path / "2024-03", "first")
-    for _ in range(40):
+    for _ in range(45):
         with start(PUBLISH, tmp_path, how) as process:
             assert process.stdout.readline() == "ready\n"
             time.sleep(chance.uniform(0.005, 0.06))
